@@ -1,0 +1,1 @@
+"""Certificate authority: registration, issuance and certificate status."""

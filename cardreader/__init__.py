@@ -1,0 +1,1 @@
+"""Smart cards through PC/SC: the driver, the virtual card and the card agent."""

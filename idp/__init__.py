@@ -1,0 +1,1 @@
+"""OpenID Provider: one authentication, one-network access."""

@@ -1,0 +1,1 @@
+"""What every server process stands on: settings, database, jobs, audit, keys, fetching, web basics."""

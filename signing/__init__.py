@@ -1,0 +1,1 @@
+"""Electronic signatures on online submissions: signing, validation, timestamps, filings."""

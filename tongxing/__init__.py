@@ -1,0 +1,1 @@
+"""The assembly: the command tongxing, the supervisor and the demo town."""

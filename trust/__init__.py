@@ -1,0 +1,1 @@
+"""What every party must agree on: encodings, algorithms, paths, revocation, tokens. No I/O."""
