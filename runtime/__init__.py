@@ -1,1 +1,7 @@
-"""What every server process stands on: settings, database, jobs, audit, keys, fetching, web basics."""
+"""What every server process stands on: settings, database, jobs, audit, keys, fetching, web basics.
+
+All input and output of the servers passes through here; the mathematics is in `trust/`.
+
+Reading order: `errors` → `settings` → `clock` → `database` (`migration`, `models`) → `audit` → `jobs`
+→ `keys`, `encryption` → `fetch`, `revocation`, `internal` → `web/` → `relying_party` → `server`.
+"""

@@ -1,0 +1,35 @@
+"""The errors of the runtime: what a server process cannot go on with."""
+
+from __future__ import annotations
+
+
+class RuntimeServiceError(Exception):
+    """Base of every error raised by `runtime/`: a code for machines, a message that says what to do next."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SettingsError(RuntimeServiceError):
+    """The settings hold mistakes; `mistakes` lists every one of them, one line each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("the settings hold mistakes:\n  " + "\n  ".join(mistakes), code="settings-invalid")
+        self.mistakes = mistakes
+
+
+class SchemaError(RuntimeServiceError):
+    """The database's schema is not the one this version of the program knows."""
+
+
+class KeyFileError(RuntimeServiceError):
+    """A key or secret file is missing, unreadable, too open, or does not yield to its passphrase."""
+
+
+class SealedDataError(RuntimeServiceError):
+    """Encrypted data does not open: wrong key, wrong context, or altered."""
+
+
+class AuditError(RuntimeServiceError):
+    """The audit log cannot be written or does not verify."""

@@ -1,0 +1,195 @@
+"""Settings enter here: one TOML file, then the environment; checked once, then frozen.
+
+A service describes its settings as a frozen dataclass whose fields are made by `setting()`. The TOML
+file has one table per service (`[idp]`, `[ca]`, …); a key may be overridden by an environment variable
+named `TONGXING_<SERVICE>_<KEY>` in capitals. `load_settings` reports every mistake at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runtime.errors import SettingsError
+
+SettingsType = TypeVar("SettingsType")
+
+_ENVIRONMENT_PREFIX = "TONGXING"
+_REQUIRED: Any = dataclasses.MISSING
+_WORDS_FOR_TRUE = frozenset({"1", "true", "yes", "on"})
+_WORDS_FOR_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def setting(default: Any = _REQUIRED, *, help: str, example: str = "") -> Any:  # noqa: A002 - reads as --help
+    """Describe one settings key: its default (none: the key must be given) and what it means."""
+    metadata = {"help": help, "example": example}
+    if default is _REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    if isinstance(default, list | dict):
+        raise TypeError("settings are frozen: use a tuple as default")
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every server process is told, whichever service it is."""
+
+    state_directory: Path = setting(
+        help="Folder of this service: its database file, its keys, its documents."
+    )
+    host: str = setting("127.0.0.1", help="Address the public listener binds.")
+    port: int = setting(help="Port of the public listener.")
+    public_url: str = setting(help="Address under which people and other programs reach this service.")
+    database_url: str = setting(
+        "",
+        help="SQLAlchemy URL; empty: an SQLite file in the state directory. Production: postgresql+psycopg://…",
+    )
+    trust_anchors: Path = setting(help="PEM file with the root certificates this service trusts.")
+    intermediates: Path = setting(help="PEM file with the issuing CAs' certificates.")
+    tls_certificate: Path | None = setting(None, help="PEM chain for the public listener; none: plain http.")
+    tls_key: Path | None = setting(
+        None, help="Key of tls_certificate, PKCS#8, encrypted with the key passphrase."
+    )
+    internal_host: str = setting("127.0.0.1", help="Address the listener for other services binds.")
+    internal_port: int = setting(0, help="Port of the listener for other services (mutual TLS); 0: none.")
+    internal_proxy: str = setting(
+        "", help="Address of the proxy that ends mutual TLS and passes the certificate on; empty: we end it."
+    )
+    service_certificate: Path | None = setting(
+        None, help="This service's own certificate (PEM chain), mutual TLS."
+    )
+    service_key: Path | None = setting(None, help="Key of service_certificate, encrypted PKCS#8.")
+    key_passphrase_file: Path = setting(
+        help="File with the passphrase of this service's private keys, mode 0600."
+    )
+    data_key_file: Path = setting(help="File with the key that encrypts personal data at rest, mode 0600.")
+    session_key_file: Path = setting(help="File with the key that signs browser sessions, mode 0600.")
+    policy_arc: str = setting(
+        "1.3.6.1.4.1.32473.1",
+        help="Arc of the city's certificate policies. The default is a documentation number.",
+    )
+    allow_private_addresses: tuple[str, ...] = setting(
+        (), help="Networks (CIDR) outside the public Internet that outgoing requests may reach."
+    )
+    language: str = setting("zh", help="Language of pages when the reader asks for none: zh or en.")
+    log_level: str = setting("INFO", help="DEBUG, INFO, WARNING or ERROR.")
+    trusted_proxies: tuple[str, ...] = setting(
+        (), help="Addresses of reverse proxies whose X-Forwarded-* headers are believed."
+    )
+
+    def effective_database_url(self, service: str) -> str:
+        """Return `database_url`, or the SQLite file of the state directory when none is set."""
+        return self.database_url or f"sqlite:///{self.state_directory / (service + '.sqlite')}"
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the TOML settings file; raise SettingsError when it is missing or malformed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            [f"{path}: cannot be read ({error.strerror}); name another file with --settings"]
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: not valid TOML: {error}"]) from None
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the process's environment: the only place that reads it."""
+    return os.environ  # noqa: TID251 - this is the door
+
+
+def load_settings(
+    cls: type[SettingsType],
+    section: str,
+    document: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+) -> SettingsType:
+    """Build the settings `cls` from table `section` of the document, then the environment.
+
+    Raises SettingsError naming every unknown key, missing key and value of the wrong type at once.
+    """
+    environ = process_environment() if environ is None else environ
+    table = document.get(section, {})
+    if not isinstance(table, Mapping):
+        raise SettingsError([f"[{section}]: must be a table"])
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    mistakes = [f"[{section}] {key}: no such key" for key in table if key not in fields]
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        raw = environ.get(
+            f"{_ENVIRONMENT_PREFIX}_{section}_{name}".upper().replace("-", "_"), table.get(name)
+        )
+        if raw is None:
+            if field.default is dataclasses.MISSING:
+                mistakes.append(f"[{section}] {name}: missing ({field.metadata['help']})")
+            continue
+        try:
+            values[name] = _convert(raw, hints[name])
+        except ValueError as error:
+            mistakes.append(f"[{section}] {name}: {error}")
+    if mistakes:
+        raise SettingsError(mistakes)
+    return _construct(cls, section, values)
+
+
+def _construct(cls: type[SettingsType], section: str, values: dict[str, Any]) -> SettingsType:
+    """Call the class; a settings class may refuse combinations in __post_init__ with ValueError."""
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise SettingsError([f"[{section}] {error}"]) from None
+
+
+def _convert(raw: Any, hint: Any) -> Any:
+    """Convert a TOML or environment value to the annotated type; ValueError says what was expected."""
+    if isinstance(hint, types.UnionType):
+        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+        if raw == "":
+            return None
+    if typing.get_origin(hint) is tuple:
+        return _convert_list(raw, typing.get_args(hint)[0])
+    if hint is bool:
+        return _convert_bool(raw)
+    if hint is int:
+        return _convert_int(raw)
+    if not isinstance(raw, str):
+        raise ValueError(f"expected text, got {raw!r}")  # noqa: TRY004 - one error kind for the caller
+    return Path(raw) if hint is Path else raw
+
+
+def _convert_list(raw: Any, item_hint: Any) -> tuple[Any, ...]:
+    """Convert a TOML array, or comma-separated text from the environment."""
+    items = (
+        [item for item in (part.strip() for part in raw.split(",")) if item] if isinstance(raw, str) else raw
+    )
+    if not isinstance(items, list):
+        raise ValueError(f"expected a list, got {raw!r}")  # noqa: TRY004
+    return tuple(_convert(item, item_hint) for item in items)
+
+
+def _convert_bool(raw: Any) -> bool:
+    """Convert true/false, or the usual words for them."""
+    word = str(raw).lower()
+    if word in _WORDS_FOR_TRUE:
+        return True
+    if word in _WORDS_FOR_FALSE:
+        return False
+    raise ValueError(f"expected true or false, got {raw!r}")
+
+
+def _convert_int(raw: Any) -> int:
+    """Convert a whole number; a boolean is not one."""
+    if isinstance(raw, bool):
+        raise ValueError(f"expected a whole number, got {raw!r}")  # noqa: TRY004
+    try:
+        return int(raw)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected a whole number, got {raw!r}") from None
