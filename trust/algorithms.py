@@ -6,7 +6,7 @@ good enough is policy: `AlgorithmPolicy`, a table by date.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -43,7 +43,7 @@ class SignatureError(TrustError):
 
 
 class DigestAlgorithm(Enum):
-    """Digest algorithms that appear in certificates, old ones included so that they can be refused by name."""
+    """Digest algorithms that appear in certificates; old ones too, so that they can be refused by name."""
 
     MD5 = ("md5", "1.2.840.113549.2.5")
     SHA1 = ("sha1", "1.3.14.3.2.26")
@@ -132,7 +132,7 @@ def split_algorithm(algorithm: bytes) -> tuple[str, bytes]:
     """The OID and the raw parameters (empty when absent) of an AlgorithmIdentifier (RFC 5280 4.1.1.2)."""
     reader = der.read_sequence(algorithm)
     oid = reader.read_oid()
-    parameters = reader.read_any()[2] if reader.more() else b""
+    parameters = b"" if reader.at_end else reader.read_raw()
     reader.finish()
     return oid, parameters
 
@@ -150,7 +150,9 @@ def parse_algorithm(algorithm: bytes) -> SignatureAlgorithm:
     known = _FIXED.get(oid)
     if known is None:
         raise AlgorithmError(
-            f"signature algorithm {oid} is not known here", code="algorithm-unknown", clause="RFC 5280 4.1.1.2"
+            f"signature algorithm {oid} is not known here",
+            code="algorithm-unknown",
+            clause="RFC 5280 4.1.1.2",
         )
     allowed = (b"",) if known.scheme is SignatureScheme.ED25519 else (b"", der.null())
     if parameters not in allowed:
@@ -182,16 +184,16 @@ def _parse_pss(parameters: bytes) -> SignatureAlgorithm:
     reader = der.read_sequence(parameters)
     digest = mask_digest = DigestAlgorithm.SHA1
     salt_length = 20
-    if reader.peek() == der.context_tag(0):
-        digest = parse_digest_algorithm(reader.read(der.context_tag(0)))
-    if reader.peek() == der.context_tag(1):
-        oid, inner = split_algorithm(reader.read(der.context_tag(1)))
+    if reader.peek() == der.context(0):
+        digest = parse_digest_algorithm(reader.read(der.context(0)))
+    if reader.peek() == der.context(1):
+        oid, inner = split_algorithm(reader.read(der.context(1)))
         mask_digest = parse_digest_algorithm(inner)
         if oid != OID_MGF1:
             raise AlgorithmError("PSS is known here with MGF1 only", code="algorithm-parameters")
-    if reader.peek() == der.context_tag(2):
-        salt_length = _lone_integer(reader.read(der.context_tag(2)))
-    trailer = _lone_integer(reader.read(der.context_tag(3))) if reader.peek() == der.context_tag(3) else 1
+    if reader.peek() == der.context(2):
+        salt_length = _lone_integer(reader.read(der.context(2)))
+    trailer = _lone_integer(reader.read(der.context(3))) if reader.peek() == der.context(3) else 1
     reader.finish()
     if mask_digest is not digest or trailer != 1 or not 0 <= salt_length <= MAXIMUM_PSS_SALT:
         raise AlgorithmError(
@@ -223,9 +225,11 @@ class KeyInfo:
 def parse_key_info(public_key: bytes) -> KeyInfo:
     """Take a SubjectPublicKeyInfo apart (RFC 5280 4.1.2.7) without loading the key."""
     reader = der.read_sequence(public_key)
-    oid, parameters = split_algorithm(reader.read_any()[2])
-    key = reader.read_bit_string()
+    oid, parameters = split_algorithm(reader.read_raw())
+    key, unused = reader.read_bit_string()
     reader.finish()
+    if unused or not key:
+        raise AlgorithmError("a public key is at least one whole octet", code="key-invalid")
     return KeyInfo(oid, parameters, key)
 
 
@@ -255,7 +259,7 @@ def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
     if not 512 <= modulus.bit_length() <= MAXIMUM_RSA_BITS:
         raise AlgorithmError(f"an RSA key of {modulus.bit_length()} bits is not accepted", code="key-size")
     if exponent < 3 or exponent % 2 == 0 or exponent.bit_length() > MAXIMUM_RSA_EXPONENT_BITS:
-        raise AlgorithmError("the RSA public exponent is not accepted", code="key-invalid", clause="RFC 8017 3.1")
+        raise AlgorithmError("the RSA public exponent is not accepted", code="key-invalid")
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()
 
 
@@ -270,7 +274,7 @@ def _load_ec(info: KeyInfo) -> ec.EllipticCurvePublicKey:
     if curve is None:
         raise AlgorithmError(f"curve {oid} is not known here", code="key-unknown", clause="RFC 5480 2.1.1.1")
     if not info.key.startswith(b"\x04"):
-        raise AlgorithmError("only uncompressed points are accepted", code="key-invalid", clause="RFC 5480 2.2")
+        raise AlgorithmError("only uncompressed points are accepted", code="key-invalid")
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, info.key)
 
 
@@ -368,30 +372,25 @@ def _mismatch(algorithm: SignatureAlgorithm) -> AlgorithmError:
 
 # --- acceptance by date ----------------------------------------------------------------------------------
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _sunsets() -> dict[DigestAlgorithm, datetime]:
-    """MD5 was broken for certificates in December 2008; SHA-1 ended with 2016 (CA/Browser Forum, NIST SP
-    800-131A); 112-bit digests end with 2030.
-    """
-    return {
-        DigestAlgorithm.MD5: _NEVER,
-        DigestAlgorithm.SHA1: datetime(2017, 1, 1, tzinfo=UTC),
-        DigestAlgorithm.SHA224: datetime(2031, 1, 1, tzinfo=UTC),
-    }
+# MD5 was broken for certificates in December 2008; SHA-1 ended with 2016 (CA/Browser Forum, NIST SP 800-131A);
+# digests of 224 bits end with 2030 (NIST SP 800-131A revision 3).
+_SUNSETS = (
+    (DigestAlgorithm.MD5, datetime.min.replace(tzinfo=UTC)),
+    (DigestAlgorithm.SHA1, datetime(2017, 1, 1, tzinfo=UTC)),
+    (DigestAlgorithm.SHA224, datetime(2031, 1, 1, tzinfo=UTC)),
+)
 
 
 @dataclass(frozen=True)
 class AlgorithmPolicy:
-    """Which algorithms count until when: digests by their last day, RSA by the size of the modulus."""
+    """Which algorithms count until when: digests by the moment they end, RSA by the size of the modulus."""
 
-    sunsets: dict[DigestAlgorithm, datetime] = field(default_factory=_sunsets)
+    sunsets: tuple[tuple[DigestAlgorithm, datetime], ...] = _SUNSETS
     minimum_rsa_bits: int = 2048
 
-    def __hash__(self) -> int:
-        """Frozen inputs may be keys; the table itself is small."""
-        return hash((tuple(sorted((d.label, t) for d, t in self.sunsets.items())), self.minimum_rsa_bits))
+    def sunset(self, digest: DigestAlgorithm) -> datetime | None:
+        """From when on the digest is refused in signatures; None while no end is set."""
+        return dict(self.sunsets).get(digest)
 
 
 DEFAULT_ALGORITHM_POLICY = AlgorithmPolicy()
@@ -411,7 +410,7 @@ def check_digest_algorithm(
     digest: DigestAlgorithm, at: datetime, policy: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY
 ) -> None:
     """One rule: the digest is still accepted at that time."""
-    sunset = policy.sunsets.get(digest)
+    sunset = policy.sunset(digest)
     if sunset is not None and at >= sunset:
         raise AlgorithmError(
             f"{digest.label} is no longer accepted in signatures; sign with sha256 or better",
