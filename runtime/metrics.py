@@ -1,0 +1,37 @@
+"""Figures for Prometheus: requests and background jobs of this process."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# A registry of our own: the library's default one collects from whatever else is loaded.
+REGISTRY = CollectorRegistry()
+_REQUESTS = Counter(
+    "tongxing_requests", "Requests answered", ["service", "method", "route", "status"], registry=REGISTRY
+)
+_SECONDS = Histogram(
+    "tongxing_request_seconds", "Time to answer a request", ["service", "route"], registry=REGISTRY
+)
+_JOB_LAG = Gauge(
+    "tongxing_job_lag_seconds", "How far a background job is behind its time", ["service", "job"], registry=REGISTRY
+)
+
+
+def observe_request(service: str, method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request; `route` is the rule, not the address, so that labels stay few."""
+    _REQUESTS.labels(service, method, route, str(status)).inc()
+    _SECONDS.labels(service, route).observe(seconds)
+
+
+def observe_job_lag(service: str, job: str, lag: timedelta) -> None:
+    """Record how late a background job is."""
+    _JOB_LAG.labels(service, job).set(lag.total_seconds())
+
+
+def exposition() -> bytes:
+    """Return every figure in Prometheus's text format."""
+    return generate_latest(REGISTRY)

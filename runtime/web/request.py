@@ -1,0 +1,99 @@
+"""Around each request: its id, the proxies that may speak for it, its size, its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import flask
+
+from runtime import log, metrics
+from runtime.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_LOG = logging.getLogger("request")
+_BODY_LIMIT = "body_limit"
+# Headers that only a proxy in front of us may set; from anybody else they are lies.
+_PROXY_HEADERS = ("HTTP_X_FORWARDED_", "HTTP_X_SSL_", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_X_REQUEST_ID")
+_MAXIMUM_REQUEST_ID = 64
+
+
+def at() -> datetime:
+    """Return the time of the present request."""
+    moment: datetime = flask.g.at
+    return moment
+
+
+def body_limit(maximum_bytes: int) -> Callable[[View], View]:
+    """Let a view accept a larger (or only a smaller) body than the application's default."""
+
+    def mark(view: View) -> View:
+        setattr(view, _BODY_LIMIT, maximum_bytes)
+        return view
+
+    return mark
+
+
+def install(app: flask.Flask, settings: ServiceSettings) -> None:
+    """Add the proxy filter, the request id, the clock, the size limit and the log line."""
+    app.wsgi_app = ProxyFilter(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+
+    @app.before_request
+    def _begin() -> None:
+        given = flask.request.headers.get("X-Request-Id", "")
+        acceptable = 0 < len(given) <= _MAXIMUM_REQUEST_ID and given.isascii() and given.isalnum()
+        flask.g.request_id = given if acceptable else secrets.token_hex(8)
+        log.request_id.set(flask.g.request_id)
+        flask.g.at = app.config["NOW"]()
+        flask.g.started = time.perf_counter()
+        view = app.view_functions.get(flask.request.endpoint or "")
+        limit = getattr(view, _BODY_LIMIT, None)
+        if limit is not None:
+            flask.request.max_content_length = limit
+
+    @app.after_request
+    def _end(response: flask.Response) -> flask.Response:
+        seconds = time.perf_counter() - flask.g.get("started", time.perf_counter())
+        route = flask.request.url_rule.rule if flask.request.url_rule else "unmatched"
+        response.headers["X-Request-Id"] = flask.g.get("request_id", "")
+        metrics.observe_request(
+            app.config["SERVICE"], flask.request.method, route, response.status_code, seconds
+        )
+        log.event(
+            _LOG, "request", method=flask.request.method, route=route, status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+        )  # fmt: skip
+        return response
+
+
+class ProxyFilter:
+    """Believes forwarding headers from the configured proxies only, and strips them otherwise."""
+
+    def __init__(self, app: WSGIApplication, trusted: Iterable[str]) -> None:
+        self._app = app
+        self._trusted = frozenset(trusted)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Adjust the environment, then pass the request on."""
+        if environ.get("REMOTE_ADDR") in self._trusted:
+            self._believe(environ)
+        else:
+            for name in [name for name in environ if name.startswith(_PROXY_HEADERS)]:
+                del environ[name]
+        return self._app(environ, start_response)
+
+    @staticmethod
+    def _believe(environ: WSGIEnvironment) -> None:
+        """Take the client's address and scheme from the last proxy's headers."""
+        if forwarded := environ.get("HTTP_X_FORWARDED_FOR", ""):
+            environ["REMOTE_ADDR"] = forwarded.rsplit(",", 1)[-1].strip()
+        if environ.get("HTTP_X_FORWARDED_PROTO") in {"http", "https"}:
+            environ["wsgi.url_scheme"] = environ["HTTP_X_FORWARDED_PROTO"]
