@@ -1,0 +1,327 @@
+"""Distinguished names: encode, decode, show (RFC 4514) and compare (RFC 5280 7.1); the city's subjects."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from enum import Enum
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from trust.encoding import der
+from trust.encoding.der import Reader, Tag
+from trust.errors import TrustError
+from trust.identifiers import check_unified_social_credit_code
+
+MAXIMUM_NAME_SIZE: Final = 64 * 1024
+
+
+class NamingError(TrustError):
+    """A name that cannot be read, or must not be written."""
+
+
+class NameAttribute(Enum):
+    """Attribute types of names (X.520, RFC 4519, RFC 4524); the value is the object identifier."""
+
+    COMMON_NAME = "2.5.4.3"
+    SURNAME = "2.5.4.4"
+    SERIAL_NUMBER = "2.5.4.5"
+    COUNTRY = "2.5.4.6"
+    LOCALITY = "2.5.4.7"
+    STATE_OR_PROVINCE = "2.5.4.8"
+    STREET_ADDRESS = "2.5.4.9"
+    ORGANIZATION = "2.5.4.10"
+    ORGANIZATIONAL_UNIT = "2.5.4.11"
+    TITLE = "2.5.4.12"
+    GIVEN_NAME = "2.5.4.42"
+    DN_QUALIFIER = "2.5.4.46"
+    PSEUDONYM = "2.5.4.65"
+    ORGANIZATION_IDENTIFIER = "2.5.4.97"
+    EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
+    DOMAIN_COMPONENT = "0.9.2342.19200300.100.1.25"
+    USER_ID = "0.9.2342.19200300.100.1.1"
+
+    @classmethod
+    def of(cls, oid: str) -> NameAttribute | None:
+        """The attribute with this identifier, or None."""
+        return _BY_OID.get(oid)
+
+
+_BY_OID = {attribute.value: attribute for attribute in NameAttribute}
+
+_SHORT_NAMES = {
+    NameAttribute.COMMON_NAME: "CN",
+    NameAttribute.SURNAME: "SN",
+    NameAttribute.SERIAL_NUMBER: "serialNumber",
+    NameAttribute.COUNTRY: "C",
+    NameAttribute.LOCALITY: "L",
+    NameAttribute.STATE_OR_PROVINCE: "ST",
+    NameAttribute.STREET_ADDRESS: "STREET",
+    NameAttribute.ORGANIZATION: "O",
+    NameAttribute.ORGANIZATIONAL_UNIT: "OU",
+    NameAttribute.TITLE: "title",
+    NameAttribute.GIVEN_NAME: "givenName",
+    NameAttribute.DN_QUALIFIER: "dnQualifier",
+    NameAttribute.PSEUDONYM: "pseudonym",
+    NameAttribute.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
+    NameAttribute.EMAIL_ADDRESS: "emailAddress",
+    NameAttribute.DOMAIN_COMPONENT: "DC",
+    NameAttribute.USER_ID: "UID",
+}
+_PRINTABLE = frozenset({NameAttribute.COUNTRY, NameAttribute.SERIAL_NUMBER, NameAttribute.DN_QUALIFIER})
+_IA5 = frozenset({NameAttribute.EMAIL_ADDRESS, NameAttribute.DOMAIN_COMPONENT})
+
+# Upper bounds of RFC 5280 appendix A.1, in characters.
+_DEFAULT_UPPER_BOUND: Final = 64
+_UPPER_BOUNDS = {
+    NameAttribute.COUNTRY: 2,
+    NameAttribute.LOCALITY: 128,
+    NameAttribute.STATE_OR_PROVINCE: 128,
+    NameAttribute.STREET_ADDRESS: 128,
+    NameAttribute.PSEUDONYM: 128,
+    NameAttribute.EMAIL_ADDRESS: 255,
+    NameAttribute.DOMAIN_COMPONENT: 255,
+    NameAttribute.USER_ID: 256,
+}
+_COUNTRY_LENGTH: Final = 2
+
+_DECODERS = {
+    Tag.UTF8_STRING: "utf-8",
+    Tag.PRINTABLE_STRING: "ascii",
+    Tag.NUMERIC_STRING: "ascii",
+    Tag.IA5_STRING: "ascii",
+    Tag.VISIBLE_STRING: "ascii",
+    Tag.TELETEX_STRING: "latin-1",
+    Tag.BMP_STRING: "utf-16-be",
+    Tag.UNIVERSAL_STRING: "utf-32-be",
+}
+
+
+class NameValue(NamedTuple):
+    """One attribute of a name: its type, its text (None when it is no string), its encoded value."""
+
+    oid: str
+    text: str | None
+    raw: bytes
+
+
+# --- encode and decode --------------------------------------------------------------------------
+
+
+def encode_name(attributes: Iterable[tuple[NameAttribute | str, str]]) -> bytes:
+    """DER Name of single-valued attributes in this order (RFC 5280 4.1.2.4)."""
+    return der.sequence(*(der.set_of(_encode_attribute(kind, value)) for kind, value in attributes))
+
+
+def _encode_attribute(kind: NameAttribute | str, value: str) -> bytes:
+    """AttributeTypeAndValue in the string type RFC 5280 prescribes, UTF8String where it leaves a choice."""
+    oid = kind.value if isinstance(kind, NameAttribute) else kind
+    attribute = NameAttribute.of(oid)
+    bound = _UPPER_BOUNDS.get(attribute, _DEFAULT_UPPER_BOUND) if attribute else MAXIMUM_NAME_SIZE
+    least = _COUNTRY_LENGTH if attribute is NameAttribute.COUNTRY else 1
+    if not least <= len(value) <= bound:
+        raise NamingError(
+            f"attribute {oid} must have {least} to {bound} characters, not {len(value)}",
+            code="name-length",
+            clause="RFC 5280 A.1",
+        )
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise NamingError(f"attribute {oid} holds a control character", code="name-control-character")
+    if attribute in _PRINTABLE:
+        encoded = der.printable_string(value)
+    elif attribute in _IA5:
+        encoded = der.ia5_string(value)
+    else:
+        encoded = der.utf8_string(value)
+    return der.sequence(der.oid(oid), encoded)
+
+
+def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:
+    """The relative distinguished names of a DER Name, each with its attributes."""
+    reader = Reader(name, maximum_size=MAXIMUM_NAME_SIZE)
+    names = reader.enter(Tag.SEQUENCE)
+    reader.finish()
+    result = []
+    while not names.at_end:
+        attributes = names.enter(Tag.SET)
+        relative = []
+        while not attributes.at_end:
+            relative.append(_decode_attribute(attributes.enter(Tag.SEQUENCE)))
+        if not relative:
+            raise NamingError("a relative name is empty", code="name-empty-rdn", clause="RFC 5280 4.1.2.4")
+        result.append(tuple(relative))
+    return tuple(result)
+
+
+def _decode_attribute(reader: Reader) -> NameValue:
+    """One AttributeTypeAndValue."""
+    oid = reader.read_oid()
+    tag, content, raw = reader.read_any()
+    reader.finish()
+    encoding = _DECODERS.get(Tag(tag)) if tag in _DECODERS else None
+    if encoding is None:
+        return NameValue(oid, None, raw)
+    try:
+        return NameValue(oid, content.decode(encoding), raw)
+    except UnicodeDecodeError as error:
+        raise NamingError(
+            f"attribute {oid} is not in its string type's encoding", code="name-encoding", clause="X.680 41"
+        ) from error
+
+
+def decode_name(name: bytes) -> list[tuple[str, str]]:
+    """Attributes of a DER Name in order, as (object identifier, text); a value that is no string as #hex."""
+    relative_names = decode_relative_names(name)
+    return [(value.oid, _text_of(value)) for relative in relative_names for value in relative]
+
+
+def _text_of(value: NameValue) -> str:
+    """The text, or # and the encoding in hexadecimal (RFC 4514 2.4)."""
+    return value.text if value.text is not None else "#" + value.raw.hex()
+
+
+def name_to_text(name: bytes) -> str:
+    """A DER Name as people read it, last attribute first (RFC 4514)."""
+    relative_names = reversed(decode_relative_names(name))
+    return ",".join("+".join(_attribute_text(value) for value in relative) for relative in relative_names)
+
+
+def _attribute_text(value: NameValue) -> str:
+    """type=value with the escapes of RFC 4514 2.4."""
+    attribute = NameAttribute.of(value.oid)
+    if value.text is None:
+        return f"{_SHORT_NAMES[attribute] if attribute else value.oid}=#{value.raw.hex()}"
+    text = re.sub(r'([\\"+,;<>])', r"\\\1", value.text)
+    # Characters that would break a line or hide themselves are written as their octets.
+    text = "".join(_escape_control(character) for character in text)
+    if text[:1] in ("#", " "):
+        text = "\\" + text
+    if len(text) > 1 and text.endswith(" "):
+        text = text[:-1] + "\\ "
+    return f"{_SHORT_NAMES[attribute] if attribute else value.oid}={text}"
+
+
+def _escape_control(character: str) -> str:
+    """The character, or its UTF-8 octets in hexadecimal when it is a control or format character."""
+    if unicodedata.category(character) not in {"Cc", "Cf", "Zl", "Zp"}:
+        return character
+    return "".join(f"\\{octet:02x}" for octet in character.encode("utf-8"))
+
+
+# --- compare ------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def canonical_name(name: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+    """A form of the name that is equal for names that match (RFC 5280 7.1, RFC 4518)."""
+    return tuple(
+        frozenset((value.oid, _prepare(value)) for value in relative)
+        for relative in decode_relative_names(name)
+    )
+
+
+def _prepare(value: NameValue) -> str:
+    """The text folded as RFC 4518 does for caseIgnoreMatch; anything that is no string by its octets."""
+    if value.text is None:
+        return "#" + value.raw.hex()
+    # 1. Map: soft hyphens, joiners and variation selectors vanish, separators become spaces.
+    mapped = "".join(_map_character(character) for character in value.text)
+    # 2. Fold case and normalise; folding can undo the normal form, so it is taken twice.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", mapped).casefold())
+    # 3. Insignificant spaces: none at the ends, one between words.
+    return "=" + " ".join(folded.split())
+
+
+def _map_character(character: str) -> str:
+    """RFC 4518 2.2: what is mapped to nothing, and what to a space."""
+    category = unicodedata.category(character)
+    if character in "\t\n\v\f\r\x85" or category.startswith("Z"):
+        return " "
+    if category in {"Cc", "Cf"} or character in "\u034f\u1806\ufffc" or "\ufe00" <= character <= "\ufe0f":
+        return ""
+    return character
+
+
+def names_match(first: bytes, second: bytes) -> bool:
+    """Whether two DER Names are the same name (RFC 5280 7.1)."""
+    return first == second or canonical_name(first) == canonical_name(second)
+
+
+# --- the city's subjects ------------------------------------------------------------------------
+
+CITY_COUNTRY: Final = "CN"
+# Semantics identifier of ETSI EN 319 412-1 5.1.4: an entry in the national trade register.
+ORGANIZATION_IDENTIFIER_PREFIX: Final = "NTRCN-"
+
+SUBJECT_NUMBER_PREFIX: Final = "TX"
+SUBJECT_NUMBER_RANDOM_SIZE: Final = 15
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SUBJECT_NUMBER_DIGITS: Final = SUBJECT_NUMBER_RANDOM_SIZE * 8 // 5
+_SUBJECT_NUMBER = re.compile(rf"{SUBJECT_NUMBER_PREFIX}[{_CROCKFORD}]{{{_SUBJECT_NUMBER_DIGITS}}}\Z")
+
+
+def new_subject_number(random_bytes: bytes) -> str:
+    """A subject number: TX and 24 characters of Crockford's base32, from the first 15 random bytes."""
+    if len(random_bytes) < SUBJECT_NUMBER_RANDOM_SIZE:
+        raise NamingError(
+            f"a subject number needs {SUBJECT_NUMBER_RANDOM_SIZE} random bytes", code="subject-number-random"
+        )
+    value = int.from_bytes(random_bytes[:SUBJECT_NUMBER_RANDOM_SIZE], "big")
+    digits = (_CROCKFORD[value >> 5 * place & 31] for place in reversed(range(_SUBJECT_NUMBER_DIGITS)))
+    return SUBJECT_NUMBER_PREFIX + "".join(digits)
+
+
+def check_subject_number(text: str) -> str:
+    """Check the form of a subject number and return it."""
+    if not _SUBJECT_NUMBER.match(text):
+        raise NamingError("a subject number is TX and 24 characters of base32", code="subject-number-form")
+    return text
+
+
+def citizen_subject(name: str, subject_number: str) -> bytes:
+    """C=CN, CN=name, serialNumber=subject number."""
+    return encode_name(
+        [
+            (NameAttribute.COUNTRY, CITY_COUNTRY),
+            (NameAttribute.COMMON_NAME, name),
+            (NameAttribute.SERIAL_NUMBER, check_subject_number(subject_number)),
+        ]
+    )
+
+
+def enterprise_subject(enterprise_name: str, uscc: str, subject_number: str) -> bytes:
+    """C=CN, O=enterprise, organizationIdentifier=NTRCN-code, CN=enterprise, serialNumber=subject number."""
+    code = check_unified_social_credit_code(uscc)
+    return encode_name(
+        [
+            (NameAttribute.COUNTRY, CITY_COUNTRY),
+            (NameAttribute.ORGANIZATION, enterprise_name),
+            (NameAttribute.ORGANIZATION_IDENTIFIER, ORGANIZATION_IDENTIFIER_PREFIX + code.text),
+            (NameAttribute.COMMON_NAME, enterprise_name),
+            (NameAttribute.SERIAL_NUMBER, check_subject_number(subject_number)),
+        ]
+    )
+
+
+def officer_subject(name: str, authority: str, subject_number: str) -> bytes:
+    """C=CN, O=authority, CN=name, serialNumber=subject number."""
+    return encode_name(
+        [
+            (NameAttribute.COUNTRY, CITY_COUNTRY),
+            (NameAttribute.ORGANIZATION, authority),
+            (NameAttribute.COMMON_NAME, name),
+            (NameAttribute.SERIAL_NUMBER, check_subject_number(subject_number)),
+        ]
+    )
+
+
+def service_subject(name: str, authority: str) -> bytes:
+    """C=CN, O=authority, CN=name: services and certificate authorities."""
+    return encode_name(
+        [
+            (NameAttribute.COUNTRY, CITY_COUNTRY),
+            (NameAttribute.ORGANIZATION, authority),
+            (NameAttribute.COMMON_NAME, name),
+        ]
+    )
