@@ -7,6 +7,7 @@ elsewhere shows a log that was cut at its end.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -90,13 +91,13 @@ class AuditLog:
     def verify(self, session: Session) -> AuditVerdict:
         """Walk the chain from its first record and report the first break."""
         expected_sequence, previous = 1, GENESIS_DIGEST
-        for record in session.scalars(
-            sa.select(self._model).order_by(self._model.sequence).execution_options(yield_per=500)
-        ):
-            reason = self._fault(record, expected_sequence, previous)
-            if reason:
-                return AuditVerdict(expected_sequence - 1, previous, record.sequence, reason)
-            expected_sequence, previous = expected_sequence + 1, record.digest
+        statement = sa.select(self._model).order_by(self._model.sequence).execution_options(yield_per=500)
+        with contextlib.closing(session.scalars(statement)) as records:
+            for record in records:
+                reason = self._fault(record, expected_sequence, previous)
+                if reason:
+                    return AuditVerdict(expected_sequence - 1, previous, record.sequence, reason)
+                expected_sequence, previous = expected_sequence + 1, record.digest
         return AuditVerdict(expected_sequence - 1, previous)
 
     @staticmethod

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -17,7 +24,10 @@ _SECONDS = Histogram(
     "tongxing_request_seconds", "Time to answer a request", ["service", "route"], registry=REGISTRY
 )
 _JOB_LAG = Gauge(
-    "tongxing_job_lag_seconds", "How far a background job is behind its time", ["service", "job"], registry=REGISTRY
+    "tongxing_job_lag_seconds",
+    "How far a background job is behind its time",
+    ["service", "job"],
+    registry=REGISTRY,
 )
 
 

@@ -6,6 +6,7 @@ as wide; nginx holds the outer limit. The table is bounded: the longest-untouche
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -77,5 +78,5 @@ def install(app: flask.Flask) -> None:
                 _TOO_MANY_REQUESTS,
                 "too-many-requests",
                 "Too many requests from your address. Wait a moment, then try again.",
-                headers={"Retry-After": str(int(wait) + 1)},
+                headers={"Retry-After": str(math.ceil(wait))},
             )

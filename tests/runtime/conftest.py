@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.orm import DeclarativeBase
+
+from runtime.database import Database
+from runtime.models import AuditRecordMixin, JobLeaseMixin
+from tests.databases import BOTH_KINDS, fresh_database_url
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class AuditRecord(AuditRecordMixin, Base):
+    pass
+
+
+class JobLease(JobLeaseMixin, Base):
+    pass
+
+
+@pytest.fixture(params=BOTH_KINDS)
+def database(request, tmp_path):
+    with fresh_database_url(request.param, tmp_path) as url:
+        database = Database(url)
+        Base.metadata.create_all(database.engine)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture
+def audit_model():
+    return AuditRecord
+
+
+@pytest.fixture
+def lease_model():
+    return JobLease
