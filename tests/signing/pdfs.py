@@ -1,0 +1,56 @@
+"""PDF documents for the tests, written by hand or by pyHanko's plain writer."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+
+def plain_pdf(pages: int = 1, title: str = "营业执照变更申请", text: str = "Application", size: int = 0) -> bytes:
+    """A small PDF with a cross-reference table; `size` adds an unused stream of that many bytes."""
+    from pyhanko.pdf_utils import generic
+    from pyhanko.pdf_utils.generic import pdf_name
+    from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
+
+    writer = PdfFileWriter(stream_xrefs=False)
+    font = generic.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/Font"),
+            pdf_name("/Subtype"): pdf_name("/Type1"),
+            pdf_name("/BaseFont"): pdf_name("/Helvetica"),
+        }
+    )
+    font_reference = writer.add_object(font)
+    for number in range(1, pages + 1):
+        content = generic.StreamObject(
+            stream_data=f"BT /F1 24 Tf 72 720 Td ({text} page {number}) Tj ET".encode()
+        )
+        resources = generic.DictionaryObject(
+            {pdf_name("/Font"): generic.DictionaryObject({pdf_name("/F1"): font_reference})}
+        )
+        writer.insert_page(
+            PageObject(
+                contents=writer.add_object(content), media_box=(0, 0, 595, 842), resources=resources
+            )
+        )
+    writer.set_info(
+        generic.DictionaryObject({pdf_name("/Title"): generic.TextStringObject(title)}) if title else None
+    ) if title else None
+    if size:
+        writer.add_object(generic.StreamObject(stream_data=b"\x00" * size))
+    output = BytesIO()
+    writer.write(output)
+    return output.getvalue()
+
+
+def with_later_revision(document: bytes) -> bytes:
+    """The same document with an incremental update that adds an information entry."""
+    from pyhanko.pdf_utils import generic
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+    writer = IncrementalPdfFileWriter(BytesIO(document))
+    writer.add_object(generic.DictionaryObject({generic.pdf_name("/Added"): generic.TextStringObject("later")}))
+    writer.root["/Later"] = generic.TextStringObject("later")
+    writer.update_root()
+    output = BytesIO()
+    writer.write(output)
+    return output.getvalue()
