@@ -59,10 +59,15 @@ class ServiceSettings:
     internal_host: str = setting("127.0.0.1", help="Address the listener for other services binds.")
     internal_port: int = setting(0, help="Port of the listener for other services (mutual TLS); 0: none.")
     internal_proxy: str = setting(
-        "", help="Address of the proxy that ends mutual TLS and passes the certificate on; empty: we end it."
+        "",
+        help="Address from which the service named 'proxy' may pass on its clients' certificates; empty: none.",
     )
+    internal_certificate: Path | None = setting(
+        None, help="PEM chain the listener for other services shows (profile tls-server)."
+    )
+    internal_key: Path | None = setting(None, help="Key of internal_certificate, encrypted PKCS#8.")
     service_certificate: Path | None = setting(
-        None, help="This service's own certificate (PEM chain), mutual TLS."
+        None, help="PEM chain this service shows when it calls others (profile tls-client)."
     )
     service_key: Path | None = setting(None, help="Key of service_certificate, encrypted PKCS#8.")
     key_passphrase_file: Path = setting(
