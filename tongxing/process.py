@@ -1,0 +1,20 @@
+"""Two things asked of the Linux kernel: die with the parent, and keep memory out of core dumps."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int, by: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process `by` when its parent ends, however the parent ends."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
+    if os.getppid() != parent:  # the parent ended before the call
+        os.kill(os.getpid(), by)
