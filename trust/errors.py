@@ -24,3 +24,7 @@ class TrustError(Exception):
 def _rebuild(kind: type[TrustError], message: str, code: str, clause: str) -> TrustError:
     """Make an error again from its pickled parts."""
     return kind(message, code=code, clause=clause)
+
+
+class EncodingError(TrustError):
+    """A value that its standard does not allow in what was to be written."""

@@ -1,0 +1,290 @@
+"""OCSP: responses are written, requests are read and written (RFC 6960; nonces by RFC 9654).
+
+A response holds any number of answers, so a client that asks for several certificates at once gets
+all of them under one signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+from trust.encoding import der
+from trust.encoding.certificate import Extension, encode_extensions
+from trust.encoding.der import DerError, Reader, Tag
+from trust.errors import EncodingError, TrustError
+from trust.signer import Signer
+from trust.status import CertStatus, CRLReason
+from trust.vocabulary import ExtensionOID
+
+OCSP_BASIC: Final = "1.3.6.1.5.5.7.48.1.1"
+SHA1_OID: Final = "1.3.14.3.2.26"
+SHA256_OID: Final = "2.16.840.1.101.3.4.2.1"
+
+MAXIMUM_REQUEST_SIZE: Final = 64 * 1024
+MAXIMUM_CERT_IDS: Final = 256
+MAXIMUM_NONCE_SIZE: Final = 128
+_MAXIMUM_EXTENSIONS: Final = 16
+_DIGESTS = {SHA1_OID: "sha1", SHA256_OID: "sha256"}
+
+
+class OCSPResponseStatus(IntEnum):
+    """OCSPResponseStatus (RFC 6960 4.2.1)."""
+
+    SUCCESSFUL = 0
+    MALFORMED_REQUEST = 1
+    INTERNAL_ERROR = 2
+    TRY_LATER = 3
+    SIG_REQUIRED = 5
+    UNAUTHORIZED = 6
+
+
+class OCSPRequestError(TrustError):
+    """A request that a responder answers with malformedRequest."""
+
+
+@dataclass(frozen=True)
+class CertID:
+    """Which certificate is asked about (RFC 6960 4.1.1); `raw` is its DER, to be echoed."""
+
+    raw: bytes
+    hash_algorithm: str
+    issuer_name_digest: bytes
+    issuer_key_digest: bytes
+    serial_number: int
+
+
+@dataclass(frozen=True)
+class OCSPRequest:
+    """What a client asks."""
+
+    cert_ids: tuple[CertID, ...]
+    nonce: bytes | None = None
+
+
+@dataclass(frozen=True)
+class SingleAnswer:
+    """The answer about one certificate (RFC 6960 4.2.1 SingleResponse)."""
+
+    cert_id: bytes
+    status: CertStatus
+    this_update: datetime
+    next_update: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: CRLReason | None = None
+
+
+# --- responses ----------------------------------------------------------------------------------
+
+
+def encode_ocsp_response(
+    *,
+    signer: Signer,
+    responder_key_digest: bytes,
+    produced_at: datetime,
+    answers: Sequence[SingleAnswer],
+    nonce: bytes | None = None,
+    certificates: Sequence[bytes] = (),
+) -> bytes:
+    """DER OCSPResponse, signed; the responder is named by its key's SHA-1 digest (RFC 6960 4.2.1)."""
+    data = encode_response_data(
+        responder_key_digest=responder_key_digest, produced_at=produced_at, answers=answers, nonce=nonce
+    )
+    basic = der.sequence(
+        data,
+        signer.algorithm,
+        der.bit_string(signer.sign(data)),
+        der.explicit(0, der.sequence(*certificates)) if certificates else b"",
+    )
+    response_bytes = der.sequence(der.oid(OCSP_BASIC), der.octet_string(basic))
+    return der.sequence(der.enumerated(OCSPResponseStatus.SUCCESSFUL), der.explicit(0, response_bytes))
+
+
+def encode_response_data(
+    *,
+    responder_key_digest: bytes,
+    produced_at: datetime,
+    answers: Sequence[SingleAnswer],
+    nonce: bytes | None = None,
+) -> bytes:
+    """DER ResponseData, that is, what the responder signs (RFC 6960 4.2.1)."""
+    if not answers:
+        raise EncodingError("an OCSP response without answers", code="ocsp-empty", clause="RFC 6960 4.2.1")
+    extensions = b"" if nonce is None else der.explicit(1, encode_extensions([nonce_extension(nonce)]))
+    return der.sequence(
+        der.explicit(2, der.octet_string(responder_key_digest)),
+        der.generalized_time(produced_at),
+        der.sequence(*(_single_response(answer) for answer in answers)),
+        extensions,
+    )
+
+
+def encode_ocsp_error(status: int) -> bytes:
+    """DER OCSPResponse that only says why there is no answer, unsigned (RFC 6960 2.3)."""
+    if status == OCSPResponseStatus.SUCCESSFUL or status not in set(OCSPResponseStatus):
+        raise EncodingError(f"{status} is not an error status", code="ocsp-status", clause="RFC 6960 4.2.1")
+    return der.sequence(der.enumerated(status))
+
+
+def nonce_extension(nonce: bytes) -> Extension:
+    """The nonce, 1 to 128 octets (RFC 9654 2.1)."""
+    if not 0 < len(nonce) <= MAXIMUM_NONCE_SIZE:
+        raise EncodingError("a nonce has 1 to 128 octets", code="ocsp-nonce", clause="RFC 9654 2.1")
+    return Extension(ExtensionOID.OCSP_NONCE, False, der.octet_string(nonce))
+
+
+def _single_response(answer: SingleAnswer) -> bytes:
+    """DER SingleResponse."""
+    next_update = b""
+    if answer.next_update is not None:
+        if answer.next_update < answer.this_update:
+            raise EncodingError("nextUpdate precedes thisUpdate", code="ocsp-update-order")
+        next_update = der.explicit(0, der.generalized_time(answer.next_update))
+    return der.sequence(
+        answer.cert_id, _cert_status(answer), der.generalized_time(answer.this_update), next_update
+    )
+
+
+def _cert_status(answer: SingleAnswer) -> bytes:
+    """DER CertStatus: [0] good, [1] RevokedInfo, [2] unknown."""
+    if answer.status is CertStatus.GOOD:
+        return der.implicit(0, b"")
+    if answer.status is CertStatus.UNKNOWN:
+        return der.implicit(2, b"")
+    if answer.revoked_at is None:
+        raise EncodingError("revoked, but not since when", code="ocsp-revoked", clause="RFC 6960 4.2.1")
+    reason = b"" if answer.reason is None else der.explicit(0, der.enumerated(answer.reason))
+    return der.implicit(1, der.generalized_time(answer.revoked_at) + reason, constructed=True)
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+def encode_cert_id(issuer: bytes, issuer_key: bytes, serial_number: int, digest: str = "sha1") -> bytes:
+    """DER CertID from the issuer's DER Name and the bits of its key (RFC 6960 4.1.1)."""
+    algorithms = {name: oid for oid, name in _DIGESTS.items()}
+    if digest not in algorithms:
+        raise EncodingError(f"a CertID is not made with {digest}", code="ocsp-digest")
+    return der.sequence(
+        der.sequence(der.oid(algorithms[digest]), der.null()),
+        der.octet_string(hashlib.new(digest, issuer, usedforsecurity=False).digest()),
+        der.octet_string(hashlib.new(digest, _key_bits(issuer_key), usedforsecurity=False).digest()),
+        der.integer(serial_number),
+    )
+
+
+def _key_bits(public_key: bytes) -> bytes:
+    """The bits of a DER SubjectPublicKeyInfo's key."""
+    reader = der.read_sequence(public_key)
+    reader.enter()
+    return reader.read_bit_string()[0]
+
+
+def encode_ocsp_request(cert_ids: Sequence[bytes], nonce: bytes | None = None) -> bytes:
+    """DER OCSPRequest, unsigned (RFC 6960 4.1.1)."""
+    extensions = b"" if nonce is None else der.explicit(2, encode_extensions([nonce_extension(nonce)]))
+    requests = der.sequence(*(der.sequence(cert_id) for cert_id in cert_ids))
+    return der.sequence(der.sequence(requests, extensions))
+
+
+def parse_ocsp_request(data: bytes) -> OCSPRequest:
+    """Read an OCSPRequest strictly; a signature on it is not needed and not checked (RFC 6960 4.1.2)."""
+    try:
+        return _parse_request(data)
+    except DerError as error:
+        raise OCSPRequestError(
+            f"not an OCSP request: {error.message}", code="malformedRequest", clause="RFC 6960 4.1.1"
+        ) from error
+
+
+def _parse_request(data: bytes) -> OCSPRequest:
+    """OCSPRequest ::= SEQUENCE { tbsRequest, optionalSignature [0] EXPLICIT OPTIONAL }."""
+    outer = der.read_sequence(data, maximum_size=MAXIMUM_REQUEST_SIZE)
+    tbs = outer.enter()
+    outer.read_optional(der.context(0))
+    outer.finish()
+    # 1. version [0] DEFAULT v1: DER leaves the default out, so nothing may be there.
+    if tbs.peek() == der.context(0):
+        raise _malformed("its version is not 1")
+    # 2. requestorName [1], of no consequence for an unsigned request.
+    tbs.read_optional(der.context(1))
+    # 3. requestList
+    cert_ids: list[CertID] = []
+    requests = tbs.enter()
+    while not requests.at_end:
+        if len(cert_ids) == MAXIMUM_CERT_IDS:
+            raise _malformed(f"it asks for more than {MAXIMUM_CERT_IDS} certificates")
+        cert_ids.append(_read_request(requests.enter()))
+    if not cert_ids:
+        raise _malformed("it asks for nothing")
+    # 4. requestExtensions [2]
+    nonce = _read_extensions(tbs, 2)
+    tbs.finish()
+    return OCSPRequest(tuple(cert_ids), nonce)
+
+
+def _read_request(request: Reader) -> CertID:
+    """Request ::= SEQUENCE { reqCert CertID, singleRequestExtensions [0] EXPLICIT OPTIONAL }."""
+    cert_id = parse_cert_id(request.read_raw(Tag.SEQUENCE))
+    _read_extensions(request, 0)
+    request.finish()
+    return cert_id
+
+
+def parse_cert_id(data: bytes) -> CertID:
+    """Read a DER CertID; the lengths of known digests are checked."""
+    reader = der.read_sequence(data)
+    algorithm = reader.enter()
+    oid = algorithm.read_oid()
+    if not algorithm.at_end:
+        algorithm.read_null()
+    algorithm.finish()
+    name_digest, key_digest = reader.read_octet_string(), reader.read_octet_string()
+    serial_number = reader.read_integer()
+    reader.finish()
+    size = hashlib.new(_DIGESTS[oid]).digest_size if oid in _DIGESTS else len(name_digest)
+    if len(name_digest) != size or len(key_digest) != size:
+        raise _malformed("a digest has the wrong length")
+    return CertID(data, oid, name_digest, key_digest, serial_number)
+
+
+def _read_extensions(reader: Reader, number: int) -> bytes | None:
+    """Read [number] Extensions; return the nonce. A critical extension not known here is refused."""
+    wrapper = reader.enter_optional(der.context(number))
+    if wrapper is None:
+        return None
+    extensions = wrapper.enter()
+    wrapper.finish()
+    seen: dict[str, bytes] = {}
+    while not extensions.at_end:
+        extension = extensions.enter()
+        oid = extension.read_oid()
+        critical = extension.peek() == Tag.BOOLEAN and extension.read_boolean()
+        value = extension.read_octet_string()
+        extension.finish()
+        if oid in seen or len(seen) == _MAXIMUM_EXTENSIONS:
+            raise _malformed("an extension is repeated, or there are too many")
+        if critical and oid != ExtensionOID.OCSP_NONCE:
+            raise _malformed(f"the critical extension {oid} is not known here")
+        seen[oid] = value
+    return _read_nonce(seen[ExtensionOID.OCSP_NONCE]) if ExtensionOID.OCSP_NONCE in seen else None
+
+
+def _read_nonce(value: bytes) -> bytes:
+    """Nonce ::= OCTET STRING (SIZE(1..128)) (RFC 9654 2.1)."""
+    reader = Reader(value)
+    nonce = reader.read_octet_string()
+    reader.finish()
+    if not 0 < len(nonce) <= MAXIMUM_NONCE_SIZE:
+        raise _malformed("its nonce does not have 1 to 128 octets")
+    return nonce
+
+
+def _malformed(why: str) -> OCSPRequestError:
+    """The refusal of a request."""
+    message = f"not a good OCSP request: {why}"
+    return OCSPRequestError(message, code="malformedRequest", clause="RFC 6960 4.1.1")
