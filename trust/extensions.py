@@ -1,0 +1,338 @@
+"""Readers of certificate extension values (RFC 5280 4.2): bytes in, small frozen objects out.
+
+Each reader takes the content of one extnValue and raises a TrustError when it is not exactly what the clause
+says. Nothing is interpreted here; the rules that use the values are in path.py, policy.py and constraints.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import IntEnum
+
+from trust.encoding import der
+from trust.encoding.certificate import KeyUsage
+from trust.encoding.der import DerError, Reader, Tag
+
+MAXIMUM_GENERAL_NAMES = 4096
+
+
+class GeneralNameKind(IntEnum):
+    """The alternatives of GeneralName, by context tag (RFC 5280 4.2.1.6)."""
+
+    OTHER = 0
+    EMAIL = 1
+    DNS = 2
+    X400 = 3
+    DIRECTORY = 4
+    EDI_PARTY = 5
+    URI = 6
+    IP = 7
+    REGISTERED_ID = 8
+
+
+_CONSTRUCTED_KINDS = frozenset(
+    (GeneralNameKind.OTHER, GeneralNameKind.X400, GeneralNameKind.DIRECTORY, GeneralNameKind.EDI_PARTY)
+)
+_TEXT_KINDS = frozenset((GeneralNameKind.EMAIL, GeneralNameKind.DNS, GeneralNameKind.URI))
+
+
+@dataclass(frozen=True)
+class GeneralName:
+    """One GeneralName: its kind and its content octets (for a directory name, the DER Name)."""
+
+    kind: GeneralNameKind
+    value: bytes
+
+    @property
+    def text(self) -> str:
+        """The content as ASCII; only for e-mail, DNS and URI names, which were checked when read."""
+        return self.value.decode("ascii")
+
+
+@dataclass(frozen=True)
+class BasicConstraints:
+    """RFC 5280 4.2.1.9: whether the subject is a CA, and how many intermediates may follow."""
+
+    ca: bool
+    path_length: int | None
+
+
+@dataclass(frozen=True)
+class AuthorityKeyIdentifier:
+    """RFC 5280 4.2.1.1: which key of the issuer signed."""
+
+    key_identifier: bytes | None
+    issuer: tuple[GeneralName, ...]
+    serial_number: int | None
+
+
+@dataclass(frozen=True)
+class PolicyConstraints:
+    """RFC 5280 4.2.1.11: after how many certificates a policy is needed, mapping forbidden."""
+
+    require_explicit_policy: int | None
+    inhibit_policy_mapping: int | None
+
+
+@dataclass(frozen=True)
+class DistributionPoint:
+    """RFC 5280 4.2.1.13: where, for which reasons and by whom revocation is published."""
+
+    full_name: tuple[GeneralName, ...]
+    relative_name: bytes
+    reasons: frozenset[int] | None
+    crl_issuer: tuple[GeneralName, ...]
+
+
+@dataclass(frozen=True)
+class AlternativeNames:
+    """RFC 5280 4.2.1.6: the subject's other names, by kind."""
+
+    names: tuple[GeneralName, ...] = ()
+
+    def of_kind(self, kind: GeneralNameKind) -> tuple[GeneralName, ...]:
+        """The names of one kind, in order."""
+        return tuple(name for name in self.names if name.kind is kind)
+
+    @property
+    def dns(self) -> tuple[str, ...]:
+        """DNS names."""
+        return tuple(name.text for name in self.of_kind(GeneralNameKind.DNS))
+
+    @property
+    def uri(self) -> tuple[str, ...]:
+        """URIs."""
+        return tuple(name.text for name in self.of_kind(GeneralNameKind.URI))
+
+    @property
+    def email(self) -> tuple[str, ...]:
+        """E-mail addresses."""
+        return tuple(name.text for name in self.of_kind(GeneralNameKind.EMAIL))
+
+    @property
+    def ip(self) -> tuple[str, ...]:
+        """IP addresses, as text."""
+        return tuple(str(ipaddress.ip_address(name.value)) for name in self.of_kind(GeneralNameKind.IP))
+
+
+# --- names -----------------------------------------------------------------------------------------------
+
+
+def read_general_name(reader: Reader) -> GeneralName:
+    """The next GeneralName; text kinds must be ASCII, a directory name must hold one Name."""
+    tag, content, _ = reader.read_any()
+    number = tag & 0x1F
+    if tag & 0xC0 != 0x80 or number > GeneralNameKind.REGISTERED_ID:
+        raise DerError("this is not a GeneralName", code="general-name", clause="RFC 5280 4.2.1.6")
+    kind = GeneralNameKind(number)
+    if bool(tag & 0x20) != (kind in _CONSTRUCTED_KINDS):
+        raise DerError("a GeneralName with the wrong form", code="general-name", clause="RFC 5280 4.2.1.6")
+    if kind in _TEXT_KINDS and not content.isascii():
+        raise DerError("a name that must be ASCII is not", code="general-name", clause="RFC 5280 4.2.1.6")
+    if kind is GeneralNameKind.DIRECTORY:
+        der.read_sequence(content)
+    return GeneralName(kind, content)
+
+
+def read_general_names(reader: Reader) -> tuple[GeneralName, ...]:
+    """GeneralNames: one or more, all that the reader holds."""
+    names: list[GeneralName] = []
+    while not reader.at_end:
+        names.append(read_general_name(reader))
+        if len(names) > MAXIMUM_GENERAL_NAMES:
+            raise DerError(f"more than {MAXIMUM_GENERAL_NAMES} names", code="too-many-names")
+    if not names:
+        raise DerError("an empty list of names", code="general-name", clause="RFC 5280 4.2.1.6")
+    return tuple(names)
+
+
+def read_alternative_names(value: bytes) -> AlternativeNames:
+    """SubjectAltName or IssuerAltName (RFC 5280 4.2.1.6, 4.2.1.7)."""
+    names = AlternativeNames(read_general_names(der.read_sequence(value)))
+    if any(len(name.value) not in (4, 16) for name in names.of_kind(GeneralNameKind.IP)):
+        raise DerError("an IP address of wrong length", code="general-name", clause="RFC 5280 4.2.1.6")
+    return names
+
+
+# --- extensions ------------------------------------------------------------------------------------------
+
+
+def read_basic_constraints(value: bytes) -> BasicConstraints:
+    """BasicConstraints (RFC 5280 4.2.1.9); a written-out default FALSE is not DER (X.690 11.5)."""
+    reader = der.read_sequence(value)
+    authority = reader.peek() == Tag.BOOLEAN and read_true(reader)
+    path_length = _read_count(reader, Tag.INTEGER)
+    reader.finish()
+    return BasicConstraints(authority, path_length)
+
+
+def read_key_usage(value: bytes) -> frozenset[KeyUsage]:
+    """KeyUsage (RFC 5280 4.2.1.3); unassigned bits are refused, and so is an empty set."""
+    reader = Reader(value)
+    bits = reader.read_named_bits()
+    reader.finish()
+    if not bits or any(bit not in _KEY_USAGE_BITS for bit in bits):
+        raise DerError("key usage with no or unknown bits", code="key-usage", clause="RFC 5280 4.2.1.3")
+    return frozenset(KeyUsage(bit) for bit in bits)
+
+
+_KEY_USAGE_BITS = frozenset(range(9))
+
+
+def read_oids(value: bytes) -> tuple[str, ...]:
+    """A SEQUENCE OF one or more object identifiers, as in extended key usage (RFC 5280 4.2.1.12)."""
+    reader = der.read_sequence(value)
+    oids: list[str] = []
+    while not reader.at_end:
+        oids.append(reader.read_oid())
+    if not oids:
+        raise DerError("an empty list of purposes", code="extended-key-usage", clause="RFC 5280 4.2.1.12")
+    return tuple(oids)
+
+
+def read_subject_key_identifier(value: bytes) -> bytes:
+    """SubjectKeyIdentifier (RFC 5280 4.2.1.2)."""
+    reader = Reader(value)
+    identifier = reader.read_octet_string()
+    reader.finish()
+    return identifier
+
+
+def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
+    """AuthorityKeyIdentifier (RFC 5280 4.2.1.1)."""
+    reader = der.read_sequence(value)
+    key_identifier = reader.read_optional(der.context(0, constructed=False))
+    names = reader.enter_optional(der.context(1))
+    issuer = read_general_names(names) if names else ()
+    serial_tag = der.context(2, constructed=False)
+    serial_number = reader.read_integer(serial_tag) if reader.peek() == serial_tag else None
+    reader.finish()
+    return AuthorityKeyIdentifier(key_identifier, issuer, serial_number)
+
+
+def read_policies(value: bytes) -> tuple[str, ...]:
+    """CertificatePolicies: the policy OIDs, none twice; qualifiers are for people (RFC 5280 4.2.1.4)."""
+    reader = der.read_sequence(value)
+    policies: list[str] = []
+    while not reader.at_end:
+        information = reader.enter()
+        policies.append(information.read_oid())
+        if not information.at_end:
+            _check_qualifiers(information)
+    if not policies or len(set(policies)) != len(policies):
+        raise DerError("policies are none or twice", code="policies", clause="RFC 5280 4.2.1.4")
+    return tuple(policies)
+
+
+def _check_qualifiers(information: Reader) -> None:
+    """PolicyQualifiers have the right shape: SEQUENCE OF SEQUENCE { OID, ANY }."""
+    qualifiers = information.enter()
+    information.finish()
+    while not qualifiers.at_end:
+        qualifier = qualifiers.enter()
+        qualifier.read_oid()
+        qualifier.read_any()
+        qualifier.finish()
+
+
+def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
+    """PolicyMappings: pairs of issuer's and subject's policy (RFC 5280 4.2.1.5)."""
+    reader = der.read_sequence(value)
+    mappings: list[tuple[str, str]] = []
+    while not reader.at_end:
+        pair = reader.enter()
+        mappings.append((pair.read_oid(), pair.read_oid()))
+        pair.finish()
+    if not mappings:
+        raise DerError("an empty list of mappings", code="policy-mappings", clause="RFC 5280 4.2.1.5")
+    return tuple(mappings)
+
+
+def read_policy_constraints(value: bytes) -> PolicyConstraints:
+    """PolicyConstraints, not empty (RFC 5280 4.2.1.11)."""
+    reader = der.read_sequence(value)
+    explicit = _read_count(reader, der.context(0, constructed=False))
+    mapping = _read_count(reader, der.context(1, constructed=False))
+    reader.finish()
+    if explicit is None and mapping is None:
+        raise DerError("empty policy constraints", code="policy-constraints", clause="RFC 5280 4.2.1.11")
+    return PolicyConstraints(explicit, mapping)
+
+
+def read_skip_certificates(value: bytes) -> int:
+    """InhibitAnyPolicy: a SkipCerts count (RFC 5280 4.2.1.14)."""
+    reader = Reader(value)
+    count = _read_count(reader, Tag.INTEGER)
+    reader.finish()
+    if count is None:
+        raise DerError(
+            "inhibitAnyPolicy holds no count", code="inhibit-any-policy", clause="RFC 5280 4.2.1.14"
+        )
+    return count
+
+
+def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
+    """AuthorityInformationAccess: access methods and locations (RFC 5280 4.2.2.1)."""
+    reader = der.read_sequence(value)
+    locations: list[tuple[str, GeneralName]] = []
+    while not reader.at_end:
+        description = reader.enter()
+        locations.append((description.read_oid(), read_general_name(description)))
+        description.finish()
+    return tuple(locations)
+
+
+def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
+    """CRLDistributionPoints, one or more (RFC 5280 4.2.1.13)."""
+    reader = der.read_sequence(value)
+    points: list[DistributionPoint] = []
+    while not reader.at_end:
+        points.append(_read_distribution_point(reader.enter()))
+    if not points:
+        raise DerError("no distribution points", code="distribution-points", clause="RFC 5280 4.2.1.13")
+    return tuple(points)
+
+
+def _read_distribution_point(reader: Reader) -> DistributionPoint:
+    """One DistributionPoint; reasons alone do not make one (RFC 5280 4.2.1.13)."""
+    name = reader.enter_optional(der.context(0))
+    full_name, relative_name = read_distribution_point_name(name) if name else ((), b"")
+    reasons_tag = der.context(1, constructed=False)
+    reasons = reader.read_named_bits(reasons_tag) if reader.peek() == reasons_tag else None
+    issuer = reader.enter_optional(der.context(2))
+    crl_issuer = read_general_names(issuer) if issuer else ()
+    reader.finish()
+    if name is None and not crl_issuer:
+        raise DerError(
+            "a distribution point names nobody", code="distribution-points", clause="RFC 5280 4.2.1.13"
+        )
+    return DistributionPoint(full_name, relative_name, reasons, crl_issuer)
+
+
+def read_distribution_point_name(reader: Reader) -> tuple[tuple[GeneralName, ...], bytes]:
+    """DistributionPointName: full names, or an RDN relative to the CRL issuer (content of the SET)."""
+    full = reader.enter_optional(der.context(0))
+    if full is not None:
+        reader.finish()
+        return read_general_names(full), b""
+    relative = reader.read(der.context(1))
+    reader.finish()
+    return (), relative
+
+
+def read_true(reader: Reader, tag: int = Tag.BOOLEAN) -> bool:
+    """A BOOLEAN whose default is FALSE, so that only TRUE may be written (X.690 11.5)."""
+    if not reader.read_boolean(tag):
+        raise DerError("a default FALSE is written out", code="der-default", clause="X.690 11.5")
+    return True
+
+
+def _read_count(reader: Reader, tag: int) -> int | None:
+    """An optional INTEGER (0..MAX)."""
+    if reader.peek() != tag:
+        return None
+    count = reader.read_integer(tag)
+    if count < 0:
+        raise DerError("a count below zero", code="der-integer", clause="RFC 5280 4.2.1.9")
+    return count
