@@ -2,7 +2,8 @@
 
 A service describes its settings as a frozen dataclass whose fields are made by `setting()`. The TOML
 file has one table per service (`[idp]`, `[ca]`, …); a key may be overridden by an environment variable
-named `TONGXING_<SERVICE>_<KEY>` in capitals. `load_settings` reports every mistake at once.
+named `TONGXING_<SERVICE>_<KEY>` in capitals. `load_settings` reports every mistake at once. A relative
+path means: from the folder of the settings file, so that a state directory can be moved as a whole.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class ServiceSettings:
     internal_port: int = setting(0, help="Port of the listener for other services (mutual TLS); 0: none.")
     internal_proxy: str = setting(
         "",
-        help="Address from which the service named 'proxy' may pass on its clients' certificates; empty: none.",
+        help="Address from which the service 'proxy' may pass on its clients' certificates; empty: none.",
     )
     internal_certificate: Path | None = setting(
         None, help="PEM chain the listener for other services shows (profile tls-server)."
@@ -93,10 +94,18 @@ class ServiceSettings:
         return self.database_url or f"sqlite:///{self.state_directory / (service + '.sqlite')}"
 
 
-def read_document(path: Path) -> dict[str, Any]:
+class Document(dict[str, Any]):
+    """The tables of a settings file, and the folder from which its relative paths are meant."""
+
+    folder = Path()
+
+
+def read_document(path: Path) -> Document:
     """Read the TOML settings file; raise SettingsError when it is missing or malformed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        document = Document(tomllib.loads(path.read_text(encoding="utf-8")))
+        document.folder = path.absolute().parent
+        return document
     except OSError as error:
         raise SettingsError(
             [f"{path}: cannot be read ({error.strerror}); name another file with --settings"]
@@ -137,12 +146,19 @@ def load_settings(
                 mistakes.append(f"[{section}] {name}: missing ({field.metadata['help']})")
             continue
         try:
-            values[name] = _convert(raw, hints[name])
+            values[name] = _located(_convert(raw, hints[name]), document)
         except ValueError as error:
             mistakes.append(f"[{section}] {name}: {error}")
     if mistakes:
         raise SettingsError(mistakes)
     return _construct(cls, section, values)
+
+
+def _located(value: Any, document: Mapping[str, Any]) -> Any:
+    """Resolve a relative path against the folder of the settings file."""
+    if isinstance(value, Path) and isinstance(document, Document):
+        return document.folder / value
+    return value
 
 
 def _construct(cls: type[SettingsType], section: str, values: dict[str, Any]) -> SettingsType:

@@ -68,3 +68,11 @@ def test_malformed_toml_is_named(tmp_path):
     path.write_text("[idp\n")
     with pytest.raises(SettingsError, match="not valid TOML"):
         read_document(path)
+
+
+def test_a_relative_path_is_meant_from_the_settings_file(tmp_path):
+    (tmp_path / "town.toml").write_text('[idp]\nport = 1\nfolder = "idp/keys"\n')
+    document = read_document(tmp_path / "town.toml")
+    assert load_settings(Example, "idp", document, {}).folder == tmp_path / "idp" / "keys"
+    elsewhere = {"TONGXING_IDP_FOLDER": "/srv/idp"}
+    assert load_settings(Example, "idp", document, elsewhere).folder == Path("/srv/idp")
