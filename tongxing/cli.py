@@ -13,6 +13,19 @@ from dataclasses import dataclass
 import click
 
 EXIT_FAILED = 1
+_SERVER_MODULES = frozenset(
+    {
+        "alembic",
+        "authlib",
+        "flask",
+        "granian",
+        "jose",
+        "prometheus_client",
+        "pyhanko",
+        "requests",
+        "sqlalchemy",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -54,23 +67,13 @@ class LazyGroup(click.Group):
         lazy = COMMANDS.get(cmd_name)
         if lazy is None:
             return None
-        module = _import(lazy.module)
-        command: click.Command = getattr(module, lazy.attribute)
+        command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
-
-
-def _import(module: str) -> object:
-    """Import a command's module; a missing server package becomes a message."""
-    if module.partition(".")[0] == "cardreader":
-        return importlib.import_module(module)
-    from tongxing.services import import_server_module
-
-    return import_server_module(module)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,6 +86,15 @@ def main() -> None:
     """Run the command line; an error of ours is a line on standard error and exit code 1."""
     try:
         cli(prog_name="tongxing")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _SERVER_MODULES:
+            raise
+        click.echo(
+            f"error (server-packages-missing): this command needs the server packages "
+            f"({error.name} is not installed): pip install 'tongxing[server]'",
+            err=True,
+        )
+        sys.exit(EXIT_FAILED)
     except Exception as error:
         code = getattr(error, "code", None)
         if not isinstance(code, str):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_PORT = 8400
 _INTERNAL_PORT_OFFSET = 50
-_SERVER_MODULES = frozenset({"flask", "sqlalchemy", "granian", "alembic", "jose", "authlib", "pyhanko"})
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Service:
     def settings_type(self) -> type[ServiceSettings]:
         """Return the class of the service's settings."""
         module, _, name = self.settings_class.partition(":")
-        cls: type[ServiceSettings] = getattr(import_server_module(module), name)
+        cls: type[ServiceSettings] = getattr(importlib.import_module(module), name)
         return cls
 
     def load_settings(self, document: Mapping[str, Any]) -> ServiceSettings:
@@ -66,24 +65,24 @@ class Service:
 
     def create_app(self, settings: ServiceSettings) -> Callable[..., Any]:
         """Make the public WSGI application."""
-        app: Callable[..., Any] = import_server_module(self.web_module).create_app(settings)
+        app: Callable[..., Any] = importlib.import_module(self.web_module).create_app(settings)
         return app
 
     def create_internal_app(self, settings: ServiceSettings) -> Callable[..., Any]:
         """Make the WSGI application for other services."""
-        app: Callable[..., Any] = import_server_module(self.web_module).create_internal_app(settings)
+        app: Callable[..., Any] = importlib.import_module(self.web_module).create_internal_app(settings)
         return app
 
     def jobs(self, settings: ServiceSettings) -> Sequence[Job]:
         """Return the service's background jobs."""
         if not self.has_jobs:
             return ()
-        jobs: Sequence[Job] = import_server_module(self.web_module).jobs(settings)
+        jobs: Sequence[Job] = importlib.import_module(self.web_module).jobs(settings)
         return jobs
 
     def models(self) -> Any:
         """Return the module with the service's tables."""
-        return import_server_module(f"{self.schema_package}.models")
+        return importlib.import_module(f"{self.schema_package}.models")
 
     def database(self, settings: ServiceSettings) -> Database:
         """Open the service's database."""
@@ -165,21 +164,7 @@ def service_named(name: str) -> Service:
         ) from None
 
 
-def import_server_module(name: str) -> Any:
-    """Import a module of a server package; say how to install the servers when they are absent."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] in _SERVER_MODULES:
-            raise TownError(
-                f"this command needs the server packages ({error.name} is missing): "
-                "pip install 'tongxing[server]'",
-                code="server-packages-missing",
-            ) from None
-        raise
-
-
 def read_settings_file(path: Path) -> dict[str, Any]:
     """Read a TOML settings file."""
-    document: dict[str, Any] = import_server_module("runtime.settings").read_document(path)
+    document: dict[str, Any] = importlib.import_module("runtime.settings").read_document(path)
     return document

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from runtime.process import die_with_parent
 from tongxing.errors import ChildError
-from tongxing.process import die_with_parent
 
 HTTP_OK = 200
 _POLL_SECONDS = 0.03
@@ -136,14 +136,14 @@ class Supervisor:
         self._trust_anchors = trust_anchors
         self._tls: ssl.SSLContext | None = None
 
-    def start(self) -> float:
-        """Start every child and wait until all are well; return how many seconds that took."""
+    def start(self, stop: threading.Event | None = None) -> float:
+        """Start every child and wait until all are well (or `stop` is set); return the seconds it took."""
         begin = time.monotonic()
         self._wait_for_ports()
         for child in self.children:
             child.start()
         try:
-            self._wait_until_healthy(begin + _START_TIMEOUT_SECONDS)
+            self._wait_until_healthy(begin + _START_TIMEOUT_SECONDS, stop or threading.Event())
         except BaseException:
             self.stop()
             raise
@@ -195,10 +195,10 @@ class Supervisor:
                         )
                     time.sleep(_POLL_SECONDS)
 
-    def _wait_until_healthy(self, deadline: float) -> None:
+    def _wait_until_healthy(self, deadline: float, stop: threading.Event) -> None:
         """Wait until every child answers; one that died or stays silent is an error with its log's end."""
         waiting = list(self.children)
-        while waiting:
+        while waiting and not stop.is_set():
             for child in list(waiting):
                 if not child.alive():
                     code = child.process.returncode if child.process else None
