@@ -194,7 +194,7 @@ def authority_information_access(ocsp: Sequence[str] = (), ca_issuers: Sequence[
 
 
 def certificate_policies(*policies: str, cps: str | None = None) -> Extension:
-    """The policies issued under, each with the practice statement's URL if one is given (RFC 5280 4.2.1.4)."""
+    """The policies issued under, each with the practice statement's URL where given (RFC 5280 4.2.1.4)."""
     _check_not_empty(policies, "certificate policies", "RFC 5280 4.2.1.4")
     qualifiers = b""
     if cps is not None:
