@@ -6,6 +6,7 @@ from sqlalchemy.orm import DeclarativeBase
 from runtime.database import Database
 from runtime.models import AuditRecordMixin, JobLeaseMixin
 from tests.databases import BOTH_KINDS, fresh_database_url
+from tests.runtime.authority import Authority
 
 
 class Base(DeclarativeBase):
@@ -37,3 +38,8 @@ def audit_model():
 @pytest.fixture
 def lease_model():
     return JobLease
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
