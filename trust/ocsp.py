@@ -1,0 +1,418 @@
+"""OCSP answers: read and verified (RFC 6960). Asking and fetching are the caller's.
+
+`parse_ocsp_response` reads; `verify_ocsp_response` makes every check of RFC 6960 3.2 and some the field has
+taught: critical extensions, contradicting answers, responders not of this authority, stale answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from trust.algorithms import (
+    DEFAULT_ALGORITHM_POLICY,
+    AlgorithmPolicy,
+    DigestAlgorithm,
+    check_algorithm,
+    check_public_key,
+    verify_signature,
+    verify_with,
+)
+from trust.certificate import Certificate, CertificateError, read_extensions
+from trust.crl import DEFAULT_CLOCK_SKEW, CRLError, StatusAnswer, reason_named
+from trust.encoding import der
+from trust.encoding.certificate import KeyUsage
+from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.ocsp import OCSP_BASIC, CertID, OCSPRequestError, OCSPResponseStatus, parse_cert_id
+from trust.errors import TrustError
+from trust.names import names_match
+from trust.public_key import parse_key_info
+from trust.status import CertStatus, CRLReason
+from trust.vocabulary import ExtendedKeyUsage, ExtensionOID
+
+MAXIMUM_RESPONSE_SIZE = 1024 * 1024
+MAXIMUM_ANSWERS = 1000
+MAXIMUM_CERTIFICATES = 10
+
+_CERT_ID_DIGESTS = {
+    digest.oid: digest
+    for digest in (
+        DigestAlgorithm.SHA1,
+        DigestAlgorithm.SHA256,
+        DigestAlgorithm.SHA384,
+        DigestAlgorithm.SHA512,
+    )
+}
+_RESPONDER_EXTENSIONS = frozenset(
+    (
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.OCSP_NO_CHECK,
+    )
+)
+
+# Asked about a delegated responder without id-pkix-ocsp-nocheck; raises when it is not known to be good.
+ResponderCheck = Callable[[Certificate], None]
+
+
+class OCSPError(TrustError):
+    """An OCSP answer that cannot be read, is not about this certificate, or must not be relied on."""
+
+
+@dataclass(frozen=True)
+class OCSPAnswer:
+    """SingleResponse (RFC 6960 4.2.1), read."""
+
+    cert_id: CertID
+    status: CertStatus
+    this_update: datetime
+    next_update: datetime | None
+    revoked_at: datetime | None
+    reason: CRLReason | None
+    critical_extensions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OCSPResponse:
+    """An OCSP response, read; not yet believed. All but `response_status` is empty unless successful."""
+
+    response_status: OCSPResponseStatus
+    tbs: bytes = b""
+    algorithm: bytes = b""
+    signature: bytes = b""
+    responder_name: bytes | None = None
+    responder_key_digest: bytes | None = None
+    produced_at: datetime | None = None
+    answers: tuple[OCSPAnswer, ...] = ()
+    nonce: bytes | None = None
+    critical_extensions: tuple[str, ...] = ()
+    unverified_certificates: tuple[bytes, ...] = ()
+
+    @cached_property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificates sent along that can be read; nothing follows from them being there."""
+        read: list[Certificate] = []
+        for encoded in self.unverified_certificates:
+            try:
+                read.append(Certificate.parse(encoded))
+            except TrustError:
+                continue
+        return tuple(read)
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def parse_ocsp_response(data: bytes) -> OCSPResponse:
+    """Read a DER OCSPResponse; OCSPError when it is anything else."""
+    try:
+        return _read_response(bytes(data))
+    except (DerError, CertificateError, OCSPRequestError, CRLError) as error:
+        raise OCSPError(
+            f"this is not an OCSP response: {error.message}", code="ocsp-malformed", clause="RFC 6960 4.2.1"
+        ) from error
+
+
+def _read_response(data: bytes) -> OCSPResponse:
+    """OCSPResponse and BasicOCSPResponse (RFC 6960 4.2.1)."""
+    outer = der.read_sequence(data, maximum_size=MAXIMUM_RESPONSE_SIZE)
+    number = outer.read_enumerated()
+    if number not in set(OCSPResponseStatus):
+        raise _malformed(f"response status {number} is not known")
+    status = OCSPResponseStatus(number)
+    tagged = outer.enter_optional(der.context(0))
+    outer.finish()
+    if (tagged is None) != (status is not OCSPResponseStatus.SUCCESSFUL):
+        raise _malformed("a successful response has bytes, any other has none")
+    if tagged is None:
+        return OCSPResponse(status)
+    response_bytes = tagged.enter()
+    tagged.finish()
+    if response_bytes.read_oid() != OCSP_BASIC:
+        raise _malformed("only basic responses are known")
+    basic = der.read_sequence(response_bytes.read_octet_string())
+    response_bytes.finish()
+    return _read_basic(basic)
+
+
+def _read_basic(basic: Reader) -> OCSPResponse:
+    """BasicOCSPResponse ::= SEQUENCE { tbsResponseData, signatureAlgorithm, signature, certs [0] }."""
+    tbs, algorithm = basic.read_raw(Tag.SEQUENCE), basic.read_raw(Tag.SEQUENCE)
+    signature, unused = basic.read_bit_string()
+    tagged = basic.enter_optional(der.context(0))
+    basic.finish()
+    certificates: list[bytes] = []
+    if tagged is not None:
+        listed = tagged.enter()
+        tagged.finish()
+        while not listed.at_end and len(certificates) <= MAXIMUM_CERTIFICATES:
+            certificates.append(listed.read_raw(Tag.SEQUENCE))
+    if unused or len(certificates) > MAXIMUM_CERTIFICATES:
+        raise _malformed("its signature is not whole octets, or it brings too many certificates")
+    return _read_data(tbs, algorithm, signature, tuple(certificates))
+
+
+def _read_data(
+    tbs: bytes, algorithm: bytes, signature: bytes, certificates: tuple[bytes, ...]
+) -> OCSPResponse:
+    """ResponseData (RFC 6960 4.2.1); version v1 is the default and not written."""
+    reader = der.read_sequence(tbs)
+    by_name = reader.enter_optional(der.context(1))
+    name = by_name.read_raw(Tag.SEQUENCE) if by_name else None
+    by_key = None if by_name else reader.enter(der.context(2))
+    key_digest = by_key.read_octet_string() if by_key else None
+    for choice in (by_name, by_key):
+        if choice is not None:
+            choice.finish()
+    produced_at = reader.read_generalized_time()
+    listed = reader.enter()
+    answers: list[OCSPAnswer] = []
+    while not listed.at_end and len(answers) <= MAXIMUM_ANSWERS:
+        answers.append(_read_answer(listed.enter()))
+    if not 0 < len(answers) <= MAXIMUM_ANSWERS:
+        raise _malformed("it has no answers, or too many")
+    nonce, critical = _read_extensions(reader)
+    reader.finish()
+    return OCSPResponse(
+        OCSPResponseStatus.SUCCESSFUL,
+        tbs,
+        algorithm,
+        signature,
+        name,
+        key_digest,
+        produced_at,
+        tuple(answers),
+        nonce,
+        critical,
+        certificates,
+    )
+
+
+def _read_answer(reader: Reader) -> OCSPAnswer:
+    """SingleResponse (RFC 6960 4.2.1)."""
+    cert_id = parse_cert_id(reader.read_raw(Tag.SEQUENCE))
+    status, revoked_at, reason = _read_status(reader)
+    this_update = reader.read_generalized_time()
+    tagged = reader.enter_optional(der.context(0))
+    next_update = None
+    if tagged is not None:
+        next_update = tagged.read_generalized_time()
+        tagged.finish()
+    _, critical = _read_extensions(reader)
+    reader.finish()
+    return OCSPAnswer(cert_id, status, this_update, next_update, revoked_at, reason, critical)
+
+
+def _read_status(reader: Reader) -> tuple[CertStatus, datetime | None, CRLReason | None]:
+    """CertStatus ::= CHOICE { good [0] NULL, revoked [1] RevokedInfo, unknown [2] NULL }."""
+    revoked = reader.enter_optional(der.context(1))
+    if revoked is None:
+        good = reader.read_optional(der.context(0, constructed=False))
+        content = reader.read(der.context(2, constructed=False)) if good is None else good
+        if content:
+            raise _malformed("a status that is NULL has content")
+        return (CertStatus.UNKNOWN if good is None else CertStatus.GOOD), None, None
+    revoked_at = revoked.read_generalized_time()
+    tagged = revoked.enter_optional(der.context(0))
+    reason = None
+    if tagged is not None:
+        reason = reason_named(tagged.read_enumerated())
+        tagged.finish()
+    revoked.finish()
+    return CertStatus.REVOKED, revoked_at, reason
+
+
+def _read_extensions(reader: Reader) -> tuple[bytes | None, tuple[str, ...]]:
+    """[1] Extensions: the nonce, and the critical ones that are not understood (all but the nonce)."""
+    tagged = reader.enter_optional(der.context(1))
+    if tagged is None:
+        return None, ()
+    extensions = read_extensions(tagged.enter())
+    tagged.finish()
+    critical = tuple(e.oid for e in extensions.values() if e.critical and e.oid != ExtensionOID.OCSP_NONCE)
+    nonce = extensions.get(ExtensionOID.OCSP_NONCE)
+    if nonce is None:
+        return None, critical
+    value = Reader(nonce.value)
+    content = value.read_octet_string()
+    value.finish()
+    return content, critical
+
+
+def _malformed(why: str) -> OCSPError:
+    """The error for a response of the wrong shape."""
+    return OCSPError(f"this is not an OCSP response: {why}", code="ocsp-malformed", clause="RFC 6960 4.2.1")
+
+
+# --- verifying -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OCSPChecks:
+    """What to ask of an answer beyond RFC 6960: its age, the clock's, the algorithms, the responder.
+
+    `past` asks about an earlier time than the answer's: a revocation of later date then counts as good.
+    """
+
+    maximum_age: timedelta | None = None
+    clock_skew: timedelta = DEFAULT_CLOCK_SKEW
+    algorithms: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY
+    nonce_required: bool = True
+    check_responder: ResponderCheck | None = None
+    past: datetime | None = None
+
+
+def verify_ocsp_response(
+    response: OCSPResponse,
+    certificate: Certificate,
+    issuer: Certificate,
+    at: datetime,
+    *,
+    nonce: bytes | None = None,
+    maximum_age: timedelta | None = None,
+    checks: OCSPChecks | None = None,
+) -> StatusAnswer:
+    """What the response says of the certificate, every check of RFC 6960 3.2 made; OCSPError otherwise."""
+    checks = checks or OCSPChecks(maximum_age=maximum_age)
+    # The responder did answer.
+    if response.response_status is not OCSPResponseStatus.SUCCESSFUL:
+        name = response.response_status.name.lower().replace("_", "-")
+        raise OCSPError(f"the responder answered: {name}", code=f"ocsp-{name}", clause="RFC 6960 4.2.1")
+    # 3.2 (1): the answer is about this certificate, and says one thing of it.
+    answer = _find_answer(response, certificate, issuer)
+    # 4.4: critical extensions are understood.
+    check_extensions(response, answer)
+    # 3.2 (5), (6), 4.2.2.1: it is current.
+    check_freshness(response, answer, at, checks)
+    # 4.4.1: the nonce is ours.
+    check_nonce(response, nonce, required=checks.nonce_required)
+    # 3.2 (2), (3), (4): the signer is the issuer, or was authorised by it to answer.
+    responder = _find_responder(response, issuer, at, checks)
+    _verify_response_signature(response, responder, at, checks)
+    if answer.revoked_at is not None and checks.past is not None and answer.revoked_at > checks.past:
+        return StatusAnswer(CertStatus.GOOD, answer.this_update)
+    return StatusAnswer(answer.status, answer.this_update, answer.revoked_at, answer.reason)
+
+
+def _find_answer(response: OCSPResponse, certificate: Certificate, issuer: Certificate) -> OCSPAnswer:
+    """The one answer about the certificate; several must agree."""
+    found = [a for a in response.answers if matches_certificate(a.cert_id, certificate, issuer)]
+    if not found:
+        raise OCSPError(
+            "the response is about other certificates", code="ocsp-other-certificate", clause="RFC 6960 3.2"
+        )
+    if len({answer.status for answer in found}) != 1:
+        raise OCSPError("the response contradicts itself", code="ocsp-contradiction", clause="RFC 6960 3.2")
+    return min(found, key=lambda answer: answer.this_update)
+
+
+def matches_certificate(cert_id: CertID, certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the CertID names this certificate of this issuer: serial, name and key (RFC 6960 4.1.1)."""
+    digest = _CERT_ID_DIGESTS.get(cert_id.hash_algorithm)
+    if digest is None or cert_id.serial_number != certificate.serial_number:
+        return False
+    return (
+        digest.digest(certificate.issuer) == cert_id.issuer_name_digest
+        and digest.digest(parse_key_info(issuer.public_key).key) == cert_id.issuer_key_digest
+    )
+
+
+def check_extensions(response: OCSPResponse, answer: OCSPAnswer) -> None:
+    """One rule: no critical extension is left that is not understood (RFC 6960 4.4)."""
+    critical = response.critical_extensions + answer.critical_extensions
+    if critical:
+        raise OCSPError(
+            f"the response has critical extensions that are not understood: {', '.join(critical)}",
+            code="ocsp-critical-extension",
+            clause="RFC 6960 4.4",
+        )
+
+
+def check_freshness(response: OCSPResponse, answer: OCSPAnswer, at: datetime, checks: OCSPChecks) -> None:
+    """One rule: the answer is current, within the clocks' difference, and as young as policy asks."""
+    skew = checks.clock_skew
+    produced_at = response.produced_at or answer.this_update
+    if answer.this_update > at + skew or produced_at > at + skew:
+        raise OCSPError("the answer is from the future", code="ocsp-not-yet-valid", clause="RFC 6960 3.2 (5)")
+    if answer.this_update > produced_at + skew:
+        raise OCSPError("the answer is younger than its signature", code="ocsp-time", clause="RFC 6960 2.4")
+    if answer.next_update is not None and (
+        answer.next_update < at - skew or answer.next_update < max(answer.this_update, produced_at)
+    ):
+        raise OCSPError("a newer answer was due", code="ocsp-expired", clause="RFC 6960 3.2 (6)")
+    if answer.next_update is None and checks.maximum_age is None:
+        raise OCSPError(
+            "the answer does not say until when it counts; set a maximum age", code="ocsp-no-next-update"
+        )
+    if checks.maximum_age is not None and at - answer.this_update > checks.maximum_age:
+        raise OCSPError("the answer is older than the policy allows", code="ocsp-too-old")
+
+
+def check_nonce(response: OCSPResponse, nonce: bytes | None, *, required: bool) -> None:
+    """One rule: when a nonce was sent the answer has it, or none where policy permits (RFC 9654 2.1)."""
+    if nonce is None or (response.nonce is None and not required):
+        return
+    if response.nonce != nonce:
+        raise OCSPError("the nonce is not ours", code="ocsp-nonce", clause="RFC 9654 2.1")
+
+
+def _names_responder(response: OCSPResponse, certificate: Certificate) -> bool:
+    """Whether the response's ResponderID is this certificate's name or key."""
+    if response.responder_name is not None:
+        return names_match(response.responder_name, certificate.subject)
+    key_digest = DigestAlgorithm.SHA1.digest(parse_key_info(certificate.public_key).key)
+    return key_digest == response.responder_key_digest
+
+
+def _find_responder(
+    response: OCSPResponse, issuer: Certificate, at: datetime, checks: OCSPChecks
+) -> Certificate:
+    """The issuer itself, or the certificate sent along that the issuer authorised (RFC 6960 4.2.2.2)."""
+    if _names_responder(response, issuer):
+        return issuer
+    named = [certificate for certificate in response.certificates if _names_responder(response, certificate)]
+    if not named:
+        raise OCSPError("the responder is not known", code="ocsp-responder", clause="RFC 6960 4.2.2.2")
+    check_delegation(named[0], issuer, at, checks)
+    return named[0]
+
+
+def check_delegation(responder: Certificate, issuer: Certificate, at: datetime, checks: OCSPChecks) -> None:
+    """One rule: the issuer, by its own key, authorised this responder to answer (RFC 6960 4.2.2.2)."""
+    if not names_match(responder.issuer, issuer.subject):
+        raise _not_authorised("another authority issued its certificate")
+    check_algorithm(responder.algorithm, at, checks.algorithms)
+    verify_signature(issuer.public_key, responder.algorithm, responder.signature, responder.tbs)
+    if not responder.not_valid_before <= at <= responder.not_valid_after:
+        raise _not_authorised("its certificate is outside its validity period")
+    if ExtendedKeyUsage.OCSP_SIGNING not in (responder.extended_key_usage or ()):
+        raise _not_authorised("its certificate is not for OCSP signing")
+    if responder.key_usage is not None and KeyUsage.DIGITAL_SIGNATURE not in responder.key_usage:
+        raise _not_authorised("its key is not for signatures")
+    for extension in responder.extensions.values():
+        if extension.critical and extension.oid not in _RESPONDER_EXTENSIONS:
+            raise _not_authorised(f"its certificate has an unknown critical extension {extension.oid}")
+    if ExtensionOID.OCSP_NO_CHECK in responder.extensions:
+        return
+    if checks.check_responder is None:
+        raise _not_authorised("nobody says whether its certificate is revoked")
+    checks.check_responder(responder)
+
+
+def _not_authorised(why: str) -> OCSPError:
+    """The error for a responder that may not speak for the issuer."""
+    return OCSPError(f"the responder may not answer: {why}", code="ocsp-responder", clause="RFC 6960 4.2.2.2")
+
+
+def _verify_response_signature(
+    response: OCSPResponse, responder: Certificate, at: datetime, checks: OCSPChecks
+) -> None:
+    """The response's signature by the responder's key."""
+    algorithm = check_algorithm(response.algorithm, at, checks.algorithms)
+    check_public_key(responder.public_key, checks.algorithms)
+    verify_with(responder.public_key, algorithm, response.signature, response.tbs)

@@ -1,0 +1,154 @@
+"""Path building (RFC 4158): from a certificate up to a trust anchor, depth first, within a budget.
+
+Each signature is verified before the search goes on above it, so a bundle of look-alikes cannot make the
+search explode; each pair of certificate and key is verified once. The rules of RFC 5280 6.1 come after, in
+path.py, on every path in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from trust.algorithms import (
+    AlgorithmPolicy,
+    check_algorithm,
+    check_public_key,
+    verify_with,
+)
+from trust.certificate import Certificate
+from trust.errors import TrustError
+from trust.names import canonical_name
+from trust.report import Reason, Rejection, reject
+
+# The certificate asked about first, the trust anchor last.
+Path = tuple[Certificate, ...]
+
+
+class BudgetError(TrustError):
+    """More work than a validation may cost."""
+
+
+@dataclass
+class Budget:
+    """What one validation may still cost: signature verifications, steps of the search, paths tried."""
+
+    signatures: int = 128
+    steps: int = 2000
+    paths: int = 64
+
+    def spend(self, kind: str) -> None:
+        """Take one from the account called `kind`; BudgetError when it is empty."""
+        left = getattr(self, kind)
+        if left <= 0:
+            raise BudgetError(f"the search took too many {kind}", code="budget-exceeded", clause="RFC 4158 3")
+        setattr(self, kind, left - 1)
+
+
+@dataclass
+class PathBuilder:
+    """The certificates a path may be built of, and what has been found out about them."""
+
+    anchors: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...]
+    at: datetime
+    algorithms: AlgorithmPolicy
+    budget: Budget
+    maximum_length: int
+    dead_ends: list[Rejection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._by_subject: dict[object, list[Certificate]] = {}
+        self._anchor_set = frozenset(self.anchors)
+        self._verdicts: dict[tuple[bytes, bytes], TrustError | None] = {}
+        for certificate in (*self.anchors, *dict.fromkeys(self.intermediates)):
+            try:
+                self._by_subject.setdefault(canonical_name(certificate.subject), []).append(certificate)
+            except TrustError:
+                # A certificate whose name cannot be read can be nobody's issuer.
+                continue
+
+    def paths(self, target: Certificate) -> Iterator[Path]:
+        """Every path from the target to an anchor, most promising first; BudgetError when it takes long."""
+        yield from self._extend((target,))
+
+    def named(self, subject: bytes) -> tuple[Certificate, ...]:
+        """All certificates of that subject name, anchors first."""
+        try:
+            return tuple(self._by_subject.get(canonical_name(subject), ()))
+        except TrustError:
+            return ()
+
+    def _extend(self, path: Path) -> Iterator[Path]:
+        """The paths that go on above the last certificate of this one."""
+        child = path[-1]
+        for issuer in self._candidates(child):
+            self.budget.spend("steps")
+            is_anchor = issuer in self._anchor_set
+            if not is_anchor and _repeats(path, issuer):
+                continue
+            if not self._signed_by(child, issuer):
+                continue
+            if is_anchor:
+                self.budget.spend("paths")
+                yield (*path, issuer)
+            elif len(path) < self.maximum_length:
+                yield from self._extend((*path, issuer))
+
+    def _candidates(self, child: Certificate) -> list[Certificate]:
+        """Certificates that bear the issuer's name: anchors first, then by key identifier and validity."""
+        return sorted(self.named(child.issuer), key=lambda issuer: self._rank(child, issuer))
+
+    def _rank(self, child: Certificate, issuer: Certificate) -> tuple[bool, int, bool]:
+        """Smaller is more promising (RFC 4158 3.2, 3.5.12)."""
+        valid = issuer.not_valid_before <= self.at <= issuer.not_valid_after
+        return (not valid, _key_distance(child, issuer), issuer not in self._anchor_set)
+
+    def _signed_by(self, child: Certificate, issuer: Certificate) -> bool:
+        """Whether the issuer's key made the child's signature; a refusal is kept as a dead end."""
+        key = (child.der, issuer.public_key)
+        if key not in self._verdicts:
+            self.budget.spend("signatures")
+            self._verdicts[key] = self._verify(child, issuer)
+            error = self._verdicts[key]
+            if error is not None:
+                self.dead_ends.append(_explain(child, issuer, error))
+        return self._verdicts[key] is None
+
+    def _verify(self, child: Certificate, issuer: Certificate) -> TrustError | None:
+        """RFC 5280 6.1.3 (a)(1): the signature, by an algorithm and a key that are accepted."""
+        try:
+            algorithm = check_algorithm(child.algorithm, self.at, self.algorithms)
+            check_public_key(issuer.public_key, self.algorithms)
+            verify_with(issuer.public_key, algorithm, child.signature, child.tbs)
+        except TrustError as error:
+            return error
+        return None
+
+
+def _explain(child: Certificate, issuer: Certificate, error: TrustError) -> Rejection:
+    """The rejection for a signature that was refused."""
+    if error.code in ("signature-invalid", "key-mismatch"):
+        return reject(Reason.SIGNATURE_INVALID, child)
+    concerned = issuer if error.code.startswith("key-") else child
+    return reject(Reason.ALGORITHM_REFUSED, concerned, error.message)
+
+
+def _key_distance(child: Certificate, issuer: Certificate) -> int:
+    """0 when the key identifiers agree, 1 when they are silent, 2 when they differ."""
+    try:
+        wanted, offered = child.authority_key_identifier, issuer.key_identifier
+    except TrustError:
+        return 1
+    if wanted is None or offered is None:
+        return 1
+    return 0 if wanted == offered else 2
+
+
+def _repeats(path: Path, issuer: Certificate) -> bool:
+    """Whether the same name with the same key is in the path already (RFC 4158 2.4.2)."""
+    return any(
+        issuer.public_key == certificate.public_key and issuer.subject == certificate.subject
+        for certificate in path
+    )
