@@ -319,7 +319,7 @@ class _PathState:
             yield reject(_CONSTRAINT_REASONS.get(error.code, _UNSUPPORTED), certificate, error.message)
 
     def _process_policies(self, certificate: Certificate, *, final: bool) -> Iterator[Rejection]:
-        """(d), (e), (f): the certificate's policies enter the graph, which must not vanish if one is needed."""
+        """(d), (e), (f): the certificate's policies enter the graph, which may not vanish when needed."""
         self_issued_below = certificate.is_self_issued and not final
         any_policy_allowed = self.inhibit_any_policy > 0 or self_issued_below
         self.policies.add_certificate(certificate.policies, any_policy_allowed=any_policy_allowed)
