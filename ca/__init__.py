@@ -1,1 +1,21 @@
-"""Certificate authority: registration, issuance and certificate status."""
+"""Certificate authority: registration (process `ra`), issuing (`ca`), certificate status (`va`).
+
+Standards: RFC 5280 (certificates, CRLs), RFC 2986 (certification requests), RFC 5652 (approvals are CMS),
+RFC 6960 and 9654 (OCSP), GB 11643 and GB 32100 (who is who).
+
+Reading order: `errors` → `settings` → `profiles` → `certification_request` → `issuance` (build, sign,
+compare) → `linting` → `independent` (OpenSSL's opinion) → `officers` → `approval` → `models` → `context` →
+`preparation` → `standing` → `publication` (CRLs) → `inventory` → `service` → `ceremony` → `web` → `cli`;
+then `registration/` and `status/`, each in the same order.
+
+What an assembly calls:
+
+- `ca.ceremony.initialise(plan, settings, root_passphrase=, personaliser=, register_officer=, at=)` holds the
+  first ceremony; `ca.ceremony.describe(plan, settings)` is its dry run. The personaliser is a
+  `ca.personalization.CardPersonaliser`: the authority never talks to a card itself.
+- `ca.registration.service.RegistrationService`: add persons and enterprises, apply, submit, complete.
+- `ca.service.CertificateAuthority.open(settings)`: prepare, issue, `.standing`, `.publisher`, `.inventory`.
+- `create_app(settings)`, `create_internal_app(settings)` and `jobs(settings)` in `ca.web`,
+  `ca.registration.web` and `ca.status.web`.
+- `ca.cli.cli`: the command group `tongxing ca`.
+"""

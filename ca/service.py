@@ -1,0 +1,273 @@
+"""The verbs of the issuing process: issue what was approved, and the other verbs gathered in one object.
+
+Issuing trusts nobody's word but the approval it verifies itself; the intent is on record before the
+signature, the certificate before it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ca import independent
+from ca.approval import ApprovalTrust, check_stored_digests, verify_approval
+from ca.context import AuthorityContext, append_status_change, lock_state, open_context
+from ca.errors import ApprovalError, CeremonyError, PreparationError
+from ca.inventory import Inventory
+from ca.issuance import serial_text, sign_prepared, subject_number_of
+from ca.models import IssuedCertificate, Preparation, PreparedCertificate, Standing, StatusEvent
+from ca.officers import OfficerRole, OfficerView, check_role, list_officers, officer_by_certificate
+from ca.preparation import (
+    CEREMONY,
+    CertificateOrder,
+    PreparationService,
+    PreparationView,
+    check_keys_unused,
+)
+from ca.publication import CrlPublisher
+from ca.settings import AuthoritySettings
+from ca.standing import StandingService
+from trust.certificate import Certificate
+
+
+@dataclass(frozen=True)
+class IssuedView:
+    """Signed certificates in the order they were asked for, and the chain up to the root."""
+
+    certificates: tuple[bytes, ...]
+    chain: tuple[bytes, ...]
+
+
+class CertificateAuthority:
+    """The issuing CA: prepares, issues, changes standing, publishes CRLs."""
+
+    def __init__(self, context: AuthorityContext) -> None:
+        self.context = context
+        self.standing = StandingService(context)
+        self.publisher = CrlPublisher(context)
+        self.inventory = Inventory(context)
+        self._preparations = PreparationService(context)
+
+    @classmethod
+    def open(cls, settings: AuthoritySettings) -> CertificateAuthority:
+        """Open the authority that the settings describe; loads its key once."""
+        return cls(open_context(settings))
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The issuing certificate and the root, DER."""
+        return (self.context.issuer.certificate.der, self.context.root.der)
+
+    def prepare(
+        self, application_id: str, requester: str, orders: Sequence[CertificateOrder], *, at: datetime
+    ) -> PreparationView:
+        """Check, build, lint and store what an officer may then approve; `requester` is an officer's
+        subject number.
+        """
+        if requester == CEREMONY:
+            raise PreparationError("nobody is called so; name an officer", code="requester-unknown")
+        return self._preparations.prepare(application_id, requester, orders, at=at)
+
+    def issue(self, preparation_id: str, approval: bytes, *, at: datetime) -> IssuedView:
+        """Issue what was prepared, once, on an approval signed by a second officer's card."""
+        # The officer's status is judged by a CRL that knows every revocation so far.
+        self.publisher.publish_when_due(at)
+        with self.context.database.session() as session:
+            # 1. The preparation exists and can still be redeemed.
+            preparation = _redeemable(session, preparation_id, at)
+            check_stored_digests(
+                preparation.statement, [row.tbs for row in _prepared(session, preparation_id)]
+            )
+            # 2. The approval is a good signature of an officer's card over exactly this statement.
+            signer = verify_approval(approval, preparation.statement, self._approval_trust(session), at)
+            # 3. The signer may approve, and is not the one who asked.
+            officer = officer_by_certificate(session, signer.fingerprint)
+            check_role(officer, OfficerRole.APPROVING)
+            if officer.subject_number == preparation.requester:
+                raise ApprovalError(
+                    "who asked for a certificate cannot approve it; let another officer sign",
+                    code="approver-is-requester",
+                )
+            # 4. Redeemed once; the intent is on record before the signature.
+            self._redeem(session, preparation, approval, signer.fingerprint, at)
+        # 5. Sign, compare, check, store.
+        return self._complete(preparation_id, at)
+
+    def issue_in_ceremony(
+        self, application_id: str, orders: Sequence[CertificateOrder], *, at: datetime
+    ) -> IssuedView:
+        """Issue without an approval, while the first ceremony lasts and there is no officer to give one."""
+        with self.context.database.session() as session:
+            if lock_state(session).ceremony_closed_at is not None:
+                raise CeremonyError(
+                    "the ceremony is closed: certificates are issued with an approval", code="ceremony-closed"
+                )
+        prepared = self._preparations.prepare(application_id, CEREMONY, orders, at=at)
+        with self.context.database.session() as session:
+            preparation = _redeemable(session, prepared.preparation_id, at)
+            self._redeem(session, preparation, None, None, at)
+        return self._complete(prepared.preparation_id, at)
+
+    def officers(self) -> Sequence[OfficerView]:
+        """The officers and their roles."""
+        with self.context.database.session() as session:
+            return list_officers(session)
+
+    def close_ceremony(self, *, at: datetime) -> None:
+        """End the ceremony: from now on two officers are needed for everything."""
+        with self.context.database.session() as session:
+            if not any(OfficerRole.APPROVING in officer.roles for officer in list_officers(session)):
+                raise CeremonyError(
+                    "the ceremony cannot end without an approving officer", code="ceremony-no-officer"
+                )
+            state = lock_state(session)
+            if state.ceremony_closed_at is not None:
+                raise CeremonyError("the ceremony is closed already", code="ceremony-closed")
+            state.ceremony_closed_at = at
+            self.context.audit.append(
+                session, at=at, actor=CEREMONY, action="ceremony.closed", subject=self.context.issuer.key_id
+            )
+
+    def complete_interrupted(self, *, at: datetime) -> list[str]:
+        """Finish preparations that were redeemed when the process died; return their identifiers."""
+        with self.context.database.read() as connection:
+            waiting = list(
+                connection.scalars(
+                    sa.select(Preparation.id).where(
+                        Preparation.redeemed_at.is_not(None), Preparation.completed_at.is_(None)
+                    )
+                )
+            )
+        for preparation_id in waiting:
+            self._complete(preparation_id, at)
+        return waiting
+
+    def _approval_trust(self, session: Session) -> ApprovalTrust:
+        """The authorities and CRLs an approval is held against."""
+        context = self.context
+        return ApprovalTrust(
+            anchors=(context.root,),
+            intermediates=(context.issuer.certificate,),
+            crls=tuple(view.der for view in self.publisher.current_in(session)),
+            policy_arc=context.settings.policy_arc,
+        )
+
+    def _redeem(
+        self,
+        session: Session,
+        preparation: Preparation,
+        approval: bytes | None,
+        approver: str | None,
+        at: datetime,
+    ) -> None:
+        """Use the preparation up; whoever comes second finds nothing to redeem."""
+        lock_state(session)
+        rows = _prepared(session, preparation.id)
+        check_keys_unused(session, [row.key_digest for row in rows])
+        redeemed = session.execute(
+            sa.update(Preparation)
+            .where(
+                Preparation.id == preparation.id,
+                Preparation.redeemed_at.is_(None),
+                Preparation.expires_at > at,
+            )
+            .values(redeemed_at=at, approval=approval, approver=approver)
+            .returning(Preparation.id)
+            .execution_options(synchronize_session=False)
+        ).first()
+        if redeemed is None:
+            raise PreparationError(
+                "the preparation has been redeemed; prepare again", code="preparation-redeemed"
+            )
+        self.context.audit.append(
+            session,
+            at=at,
+            actor=approver or CEREMONY,
+            action="preparation.redeemed",
+            subject=preparation.id,
+            details={
+                "application": preparation.application_id,
+                "requester": preparation.requester,
+                "serial_numbers": [row.serial_number for row in rows],
+            },
+        )
+
+    def _complete(self, preparation_id: str, at: datetime) -> IssuedView:
+        """Sign what was redeemed, check it independently, and store it before it leaves."""
+        context = self.context
+        with context.database.session() as session:
+            # The state's row first, as everywhere: two transactions never wait for each other.
+            lock_state(session)
+            preparation = session.get_one(Preparation, preparation_id, with_for_update=True)
+            rows = _prepared(session, preparation_id)
+            if preparation.completed_at is not None:
+                return IssuedView(_stored(session, rows), self.chain)
+            signed = [sign_prepared(context.issuer, row.tbs) for row in rows]
+            for certificate in signed:
+                independent.verify_certificate(certificate.der, context.issuers, at)
+            for row, certificate in zip(rows, signed, strict=True):
+                session.add(_issued(row, certificate, at))
+                append_status_change(session, row.serial_number, StatusEvent.ISSUED, at)
+            preparation.completed_at = at
+            context.audit.append(
+                session,
+                at=at,
+                actor=preparation.approver or CEREMONY,
+                action="certificate.issued",
+                subject=preparation_id,
+                details={
+                    "application": preparation.application_id,
+                    "fingerprints": [certificate.fingerprint for certificate in signed],
+                },
+            )
+            return IssuedView(tuple(certificate.der for certificate in signed), self.chain)
+
+
+def _redeemable(session: Session, preparation_id: str, at: datetime) -> Preparation:
+    """The preparation, if it exists, was not redeemed and has not expired."""
+    preparation = session.get(Preparation, preparation_id)
+    if preparation is None:
+        raise PreparationError("there is no such preparation", code="preparation-unknown")
+    if preparation.redeemed_at is not None:
+        raise PreparationError(
+            "the preparation has been redeemed; prepare again", code="preparation-redeemed"
+        )
+    if preparation.expires_at <= at:
+        raise PreparationError("the preparation has expired; prepare again", code="preparation-expired")
+    return preparation
+
+
+def _prepared(session: Session, preparation_id: str) -> Sequence[PreparedCertificate]:
+    """The prepared certificates in order."""
+    return session.scalars(
+        sa.select(PreparedCertificate)
+        .where(PreparedCertificate.preparation_id == preparation_id)
+        .order_by(PreparedCertificate.position)
+    ).all()
+
+
+def _stored(session: Session, rows: Sequence[PreparedCertificate]) -> tuple[bytes, ...]:
+    """The certificates that were stored for prepared rows."""
+    return tuple(session.get_one(IssuedCertificate, row.serial_number).der for row in rows)
+
+
+def _issued(row: PreparedCertificate, certificate: Certificate, at: datetime) -> IssuedCertificate:
+    """The row of a signed certificate."""
+    return IssuedCertificate(
+        serial_number=serial_text(certificate.serial_number),
+        fingerprint=certificate.fingerprint,
+        preparation_id=row.preparation_id,
+        profile=row.profile,
+        subject=certificate.subject_text[:500],
+        subject_number=subject_number_of(certificate) or None,
+        issued_at=at,
+        not_valid_before=certificate.not_valid_before,
+        not_valid_after=certificate.not_valid_after,
+        der=certificate.der,
+        standing=Standing.GOOD.value,
+        standing_since=at,
+    )
