@@ -127,7 +127,7 @@ SERVICES: tuple[Service, ...] = (
         port_offset=6,
         settings_class="signing.settings:TimestampSettings",
         web_module="signing.tsa_web",
-        schema_package="signing",
+        schema_package="signing.tsa",
     ),
     Service(
         name="idp",
