@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
 from runtime.settings import ServiceSettings
 from trust.profile_policy import CertificateKind, policy_oid, service_uri
 
@@ -45,7 +46,9 @@ class Authority:
         self.root_key = ec.generate_private_key(ec.SECP256R1())
         self.issuing_key = ec.generate_private_key(ec.SECP256R1())
         self.root = self._ca(f"{name} root", self.root_key, f"{name} root", self.root_key, path_length=1)
-        self.issuing = self._ca(f"{name} issuing", self.issuing_key, f"{name} root", self.root_key, path_length=0)
+        self.issuing = self._ca(
+            f"{name} issuing", self.issuing_key, f"{name} root", self.root_key, path_length=0
+        )
         self.anchors_file = self._write("root.pem", self.root)
         self.intermediates_file = self._write("issuing.pem", self.issuing)
         self.passphrase_file = folder / "passphrase"
@@ -72,7 +75,9 @@ class Authority:
     ) -> Issued:
         """A certificate of any kind, signed by the issuing CA."""
         key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.now(UTC)  # noqa: TID251 - TLS asks the machine's clock
+        now = datetime.now(UTC)
+        policy = x509.PolicyInformation(x509.ObjectIdentifier(policy_oid(kind)), None)
+        issuer_key = self.issuing_key.public_key()
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris or []]
         names += [x509.DNSName(name) for name in dns or []]
         names += [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips or []]
@@ -86,14 +91,9 @@ class Authority:
             .not_valid_after(not_after or now + YEAR)
             .add_extension(_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(
-                x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(policy_oid(kind)), None)]),
-                critical=False,
-            )
+            .add_extension(x509.CertificatePolicies([policy]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.issuing_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -124,7 +124,7 @@ class Authority:
         *,
         path_length: int,
     ) -> x509.Certificate:
-        now = datetime.now(UTC)  # noqa: TID251
+        now = datetime.now(UTC)
         policy = x509.PolicyInformation(x509.ObjectIdentifier("2.5.29.32.0"), None)
         builder = (
             x509.CertificateBuilder()

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from tests.runtime.authority import Authority, free_port
 from trust.profile_policy import CertificateKind
 
@@ -29,9 +30,10 @@ from runtime.errors import RuntimeServiceError
 
 folder, port, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 tls = dict(tls_certificate=Path(sys.argv[4]), tls_key=Path(sys.argv[5])) if len(sys.argv) > 4 else {}
-settings = ServiceSettings(state_directory=folder, port=port, public_url="http://localhost", trust_anchors=folder,
-    intermediates=folder, key_passphrase_file=folder / "passphrase", data_key_file=folder, session_key_file=folder,
-    **tls)
+settings = ServiceSettings(
+    state_directory=folder, port=port, public_url="http://localhost", trust_anchors=folder,
+    intermediates=folder, key_passphrase_file=folder / "passphrase", data_key_file=folder,
+    session_key_file=folder, **tls)
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":

@@ -1,0 +1,314 @@
+"""Outgoing HTTP to addresses that others chose (certificates, clients, sites), safe against SSRF.
+
+1. The URL is read strictly: http or https, a host, no credentials.
+2. The host is resolved once; addresses outside the public Internet are dropped unless policy names them.
+3. The connection goes to an address that was checked, not to the name: a second resolution cannot differ.
+4. No redirects, no proxies from the environment, no decompression; bytes and total time are bounded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, SSLError
+
+from runtime.address import Address, Network, is_allowed
+from runtime.errors import RuntimeServiceError
+from runtime.settings import ServiceSettings
+
+Resolver = Callable[[str, int], list[str]]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_MAXIMUM_URL_LENGTH = 2048
+_MAXIMUM_ADDRESSES = 4
+_CHUNK_BYTES = 64 * 1024
+# What a host and a path may consist of; anything else must have been percent-encoded or is an attack.
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+")
+_TARGET = re.compile(r"[!-~]*")
+
+
+class FetchError(RuntimeServiceError):
+    """Something could not be fetched, or must not be."""
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """What may be fetched: networks allowed beside the public Internet, sizes, times, trusted roots."""
+
+    allowed_networks: tuple[Network, ...] = ()
+    maximum_bytes: int = 32 * 1024 * 1024
+    timeout: float = 10.0
+    trust_anchors: Path | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An answer: status, body, and headers by lower-case name."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A URL taken apart."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def host_header(self) -> str:
+        """The Host field: as in the URL (RFC 9110 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Ask the system's resolver for the addresses of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Fetcher:
+    """Fetches what a policy allows."""
+
+    def __init__(self, policy: FetchPolicy, resolver: Resolver = resolve) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        # The public authorities, and the town's own root beside them where one is named.
+        self._tls = ssl.create_default_context()
+        if policy.trust_anchors is not None:
+            self._tls.load_verify_locations(cafile=policy.trust_anchors)
+
+    @classmethod
+    def from_settings(cls, settings: ServiceSettings) -> Fetcher:
+        """Make the fetcher a service's settings describe; a network that is none raises ValueError."""
+        networks = tuple(ipaddress.ip_network(text) for text in settings.allow_private_addresses)
+        return cls(FetchPolicy(allowed_networks=networks, trust_anchors=settings.trust_anchors))
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
+        """Fetch a URL."""
+        return self._fetch("GET", url, None, headers or {})
+
+    def post(
+        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> Fetched:
+        """Send a body to a URL and fetch the answer."""
+        return self._fetch("POST", url, body, {**(headers or {}), "Content-Type": content_type})
+
+    def _fetch(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Fetched:
+        """Do the whole fetch within the policy's time."""
+        deadline = time.monotonic() + self._policy.timeout
+        target = _read_url(url)
+        connection = self._connect(target, self._allowed_addresses(target, deadline), deadline)
+        with connection, _Watchdog(connection, deadline) as watchdog:
+            try:
+                fetched = self._converse(connection, target, method, body, headers)
+            except (HTTPError, HTTPException, OSError, ValueError) as error:
+                if watchdog.expired:
+                    raise _too_slow(url) from error
+                raise FetchError(f"{url}: the answer broke off ({error})", code="fetch-broken") from error
+            if watchdog.expired:  # the library takes a cut within the head for the head's end
+                raise _too_slow(url)
+            return fetched
+
+    def _allowed_addresses(self, target: _Target, deadline: float) -> list[Address]:
+        """Resolve once and keep the addresses the policy allows."""
+        names = _within(deadline, lambda: self._resolver(target.host, target.port), target.url)
+        addresses = [ipaddress.ip_address(name.partition("%")[0]) for name in names]
+        allowed = [address for address in addresses if is_allowed(address, self._policy.allowed_networks)]
+        if not allowed:
+            raise FetchError(
+                f"{target.url}: refused, {target.host} is not on the public Internet; "
+                "if it is meant, name its network in allow_private_addresses",
+                code="fetch-address",
+            )
+        return allowed[:_MAXIMUM_ADDRESSES]
+
+    def _connect(self, target: _Target, addresses: list[Address], deadline: float) -> _Connection:
+        """Connect to the first address that answers."""
+        problem: Exception | None = None
+        for address in addresses:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            connection = self._open(target, str(address), remaining)
+            try:
+                connection.connect()
+            except (SSLError, ssl.SSLError) as error:
+                connection.close()
+                raise FetchError(
+                    f"{target.url}: the server's certificate is not accepted ({error})", code="fetch-tls"
+                ) from error
+            except (HTTPError, OSError) as error:
+                connection.close()
+                problem = error
+                continue
+            return _Connection(connection)
+        if time.monotonic() >= deadline:
+            raise _too_slow(target.url)
+        raise FetchError(
+            f"{target.url}: no connection ({problem}); try again later", code="fetch-unreachable"
+        ) from problem
+
+    def _open(self, target: _Target, address: str, timeout: float) -> HTTPConnection:
+        """Make the connection object for one address; the name stays in SNI, Host and certificate check."""
+        if target.scheme == "http":
+            return HTTPConnection(address, target.port, timeout=timeout)
+        return HTTPSConnection(
+            address,
+            target.port,
+            timeout=timeout,
+            ssl_context=self._tls,
+            server_hostname=target.host,
+        )
+
+    def _converse(
+        self,
+        connection: _Connection,
+        target: _Target,
+        method: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Fetched:
+        """Send the request and read the answer, bounded in bytes."""
+        sent = {**headers, "Host": target.host_header, "Accept-Encoding": "identity", "Connection": "close"}
+        response = connection.request(method, target.path, body, sent)
+        if 300 <= response.status < 400:
+            raise FetchError(
+                f"{target.url}: redirects, which is not followed; use the final address",
+                code="fetch-redirect",
+            )
+        content = bytearray()
+        while chunk := response.read(_CHUNK_BYTES, decode_content=False):
+            content += chunk
+            if len(content) > self._policy.maximum_bytes:
+                raise FetchError(
+                    f"{target.url}: larger than {self._policy.maximum_bytes} bytes", code="fetch-too-large"
+                )
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return Fetched(response.status, bytes(content), received)
+
+
+class _Connection:
+    """A connected HTTP connection, and its socket, which outlives the library's reference to it."""
+
+    def __init__(self, connection: HTTPConnection) -> None:
+        self._connection = connection
+        self._socket: socket.socket = connection.sock
+        self._response: urllib3.BaseHTTPResponse | None = None
+
+    def __enter__(self) -> _Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._response is not None:
+            self._response.close()
+        self._connection.close()
+        self._socket.close()
+
+    def request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and read the answer's head."""
+        self._connection.request(method, path, body=body, headers=headers, preload_content=False)
+        self._response = self._connection.getresponse()
+        return self._response
+
+    def cut(self) -> None:
+        """End the conversation from another thread; TLS is not asked, it may be waiting in a read."""
+        try:
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:  # it has ended by itself
+            return
+
+
+class _Watchdog:
+    """Cuts a connection at the deadline: time-outs of single reads do not stop a slow drip."""
+
+    def __init__(self, connection: _Connection, deadline: float) -> None:
+        self._connection = connection
+        self.expired = False
+        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _expire(self) -> None:
+        """Note that the time is over and end the conversation."""
+        self.expired = True
+        self._connection.cut()
+
+
+def _read_url(url: str) -> _Target:
+    """Take a URL apart; raise FetchError for anything but a plain http or https address."""
+    if len(url) > _MAXIMUM_URL_LENGTH or not _TARGET.fullmatch(url) or "\\" in url:
+        raise _bad_url(url, "too long, or with characters that an address cannot have")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _bad_url(url, "not an address") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise _bad_url(url, "only http and https are fetched")
+    if parts.username is not None or parts.password is not None:
+        raise _bad_url(url, "an address must not carry credentials")
+    host = (parts.hostname or "").rstrip(".")
+    if not _HOST.fullmatch(host) or port == 0:
+        raise _bad_url(url, "the host or the port is malformed")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Target(url, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
+
+
+def _bad_url(url: str, why: str) -> FetchError:
+    """Make the error for an address that is not fetched; credentials in it are not repeated."""
+    shown = re.sub(r"//[^/@]*@", "//…@", url[:200])
+    return FetchError(f"{shown!r} is not fetched: {why}", code="fetch-url")
+
+
+def _too_slow(url: str) -> FetchError:
+    """Make the error for a fetch whose time is over."""
+    return FetchError(f"{url}: no complete answer in time; try again later", code="fetch-timeout")
+
+
+def _within(deadline: float, work: Callable[[], list[str]], url: str) -> list[str]:
+    """Resolve in a thread that is left behind when it takes too long: the resolver knows no time-out."""
+    outcome: list[list[str] | Exception] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except (OSError, UnicodeError) as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="resolver", daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
+    if not outcome:
+        raise _too_slow(url)
+    if isinstance(outcome[0], Exception):
+        raise FetchError(
+            f"{url}: the host has no address ({outcome[0]}); check the name", code="fetch-unresolved"
+        )
+    return outcome[0]
