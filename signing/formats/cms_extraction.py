@@ -132,9 +132,7 @@ def _unique(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
     return tuple(dict.fromkeys(certificates))
 
 
-def _signing_certificate(
-    facts: SignedDataFacts, certificates: Sequence[Certificate]
-) -> Certificate | None:
+def _signing_certificate(facts: SignedDataFacts, certificates: Sequence[Certificate]) -> Certificate | None:
     """The embedded certificate that the signer identifier names (RFC 5652 5.3)."""
     for certificate in certificates:
         try:

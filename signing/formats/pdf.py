@@ -140,7 +140,9 @@ def verify_prepared_signature(certificate: bytes, signed_attributes: bytes, sign
     """Check the signature value over the attributes with the certificate's key (RFC 5652 5.4)."""
     try:
         public_key = Certificate.parse(certificate).public_key
-        verify_signature(public_key, algorithm_for(public_key, DIGEST_ALGORITHM), signature, signed_attributes)
+        verify_signature(
+            public_key, algorithm_for(public_key, DIGEST_ALGORITHM), signature, signed_attributes
+        )
     except TrustError as error:
         raise SignatureMismatchError(
             "The signature does not belong to the document that was prepared, or was made by another "
@@ -161,9 +163,7 @@ async def _embed(prepared: PreparedPdf, signature: bytes, timestamper: TimeStamp
         DIGEST_ALGORITHM, signed_attrs=attributes, timestamper=timestamper
     )
     output = BytesIO(prepared.document)
-    region = PreparedByteRangeDigest(
-        prepared.document_digest, prepared.reserved_start, prepared.reserved_end
-    )
+    region = PreparedByteRangeDigest(prepared.document_digest, prepared.reserved_start, prepared.reserved_end)
     try:
         await PdfTBSDocument.async_finish_signing(output, prepared_digest=region, signature_cms=container)
     except PdfError as error:

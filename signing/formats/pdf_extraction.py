@@ -78,7 +78,10 @@ def _extract_field(document: bytes, reader: Any, name: str, value: Any) -> Signa
     container = _without_padding(contents)
     if container is None:
         return faulty(name, SignatureFormat.PADES, FaultCode.PADDING_NOT_EMPTY, "data after the signature")
-    first, second = memoryview(document)[: numbers[1]], memoryview(document)[numbers[2] : coverage.covered_end]
+    first, second = (
+        memoryview(document)[: numbers[1]],
+        memoryview(document)[numbers[2] : coverage.covered_end],
+    )
     return extract_signed_data(
         container, (first, second), identifier=name, signature_format=SignatureFormat.PADES, coverage=coverage
     )

@@ -47,7 +47,9 @@ def open_pdf(document: bytes, maximum: int = DEFAULT_MAXIMUM_DOCUMENT_BYTES) -> 
     """Return pyHanko's strict reader of the document; raise DocumentError for what cannot be taken."""
     check_document_size(len(document), maximum)
     if not document.startswith(PDF_HEADER):
-        raise NotAPdfError("The file is not a PDF document. Save or print the document as PDF, then try again.")
+        raise NotAPdfError(
+            "The file is not a PDF document. Save or print the document as PDF, then try again."
+        )
     from pyhanko.pdf_utils.reader import PdfFileReader
 
     with guarded():

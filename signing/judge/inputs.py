@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trust.certificate import Certificate
-from trust.path import RevocationEvidence
+from trust.revocation import RevocationEvidence
 
 from signing.judge.policy import SignaturePolicy
 

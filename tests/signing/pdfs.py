@@ -5,7 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 
 
-def plain_pdf(pages: int = 1, title: str = "营业执照变更申请", text: str = "Application", size: int = 0) -> bytes:
+def plain_pdf(
+    pages: int = 1, title: str = "营业执照变更申请", text: str = "Application", size: int = 0
+) -> bytes:
     """A small PDF with a cross-reference table; `size` adds an unused stream of that many bytes."""
     from pyhanko.pdf_utils import generic
     from pyhanko.pdf_utils.generic import pdf_name
@@ -28,9 +30,7 @@ def plain_pdf(pages: int = 1, title: str = "营业执照变更申请", text: str
             {pdf_name("/Font"): generic.DictionaryObject({pdf_name("/F1"): font_reference})}
         )
         writer.insert_page(
-            PageObject(
-                contents=writer.add_object(content), media_box=(0, 0, 595, 842), resources=resources
-            )
+            PageObject(contents=writer.add_object(content), media_box=(0, 0, 595, 842), resources=resources)
         )
     writer.set_info(
         generic.DictionaryObject({pdf_name("/Title"): generic.TextStringObject(title)}) if title else None
@@ -48,7 +48,9 @@ def with_later_revision(document: bytes) -> bytes:
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
     writer = IncrementalPdfFileWriter(BytesIO(document))
-    writer.add_object(generic.DictionaryObject({generic.pdf_name("/Added"): generic.TextStringObject("later")}))
+    writer.add_object(
+        generic.DictionaryObject({generic.pdf_name("/Added"): generic.TextStringObject("later")})
+    )
     writer.root["/Later"] = generic.TextStringObject("later")
     writer.update_root()
     output = BytesIO()

@@ -204,7 +204,10 @@ class Pki:
                 x509.CRLDistributionPoints(
                     [
                         x509.DistributionPoint(
-                            [x509.UniformResourceIdentifier("http://127.0.0.1:9/issuing.crl")], None, None, None
+                            [x509.UniformResourceIdentifier("http://127.0.0.1:9/issuing.crl")],
+                            None,
+                            None,
+                            None,
                         )
                     ]
                 ),
@@ -223,9 +226,7 @@ class Pki:
             )
         )
         if extended:
-            builder = builder.add_extension(
-                x509.ExtendedKeyUsage(extended), critical=kind == "timestamping"
-            )
+            builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=kind == "timestamping")
         return Holder(key, builder.sign(self.issuing.key, hashes.SHA256()))
 
     def revoke(self, holder: Holder, when: dt.datetime) -> None:

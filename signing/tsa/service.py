@@ -1,0 +1,88 @@
+"""The timestamp authority's one verb: answer a request, with one audit record in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from trust.certificate import load_pem_certificates
+from trust.encoding.timestamp import PKIFailureInfo
+
+from runtime.audit import AuditLog
+from runtime.database import Database
+from runtime.keys import load_signer, read_passphrase
+from signing.errors import ClockError, SigningError
+from signing.settings import TimestampSettings
+from signing.timestamp import TimestampAnswer, TimestampAuthority, check_clock, refuse
+from signing.tsa.models import AuditRecord
+
+
+def load_authority(settings: TimestampSettings) -> TimestampAuthority:
+    """Load key and certificates once, at start; refuse a key that is not the certificate's."""
+    signer = load_signer(settings.timestamp_key, read_passphrase(settings.key_passphrase_file))
+    certificate, *chain = load_pem_certificates(settings.timestamp_certificate.read_bytes())
+    if certificate.public_key != signer.public_key:
+        raise SigningError(
+            f"{settings.timestamp_key} is not the key of {settings.timestamp_certificate}",
+            code="timestamp-key-mismatch",
+        )
+    return TimestampAuthority(
+        signer=signer,
+        certificate=certificate.der,
+        chain=tuple(item.der for item in chain),
+        policy=settings.effective_policy,
+        accuracy=timedelta(milliseconds=settings.accuracy_milliseconds),
+    )
+
+
+class TimestampService:
+    """Answers requests and keeps the log; the log's last record tells when the last token was issued."""
+
+    def __init__(self, database: Database, authority: TimestampAuthority) -> None:
+        self._database = database
+        self._authority = authority
+        self._audit = AuditLog(AuditRecord)
+
+    def answer(self, data: bytes, at: datetime, client: str) -> bytes:
+        """Answer a TimeStampReq from a client's address; the response is DER whatever happens."""
+        with self._database.session() as session:
+            try:
+                check_clock(at, self._last_time(session), self._authority.accuracy)
+            except ClockError as error:
+                return self._refuse_for_clock(session, error, client)
+            answer = self._authority.answer(data, at, secrets.token_bytes)
+            self._record(session, answer, at, client)
+        return answer.response
+
+    def _last_time(self, session: Session) -> datetime | None:
+        """When the last record was written."""
+        query = sa.select(AuditRecord.at).order_by(AuditRecord.sequence.desc()).limit(1)
+        return session.scalar(query)
+
+    def _record(self, session: Session, answer: TimestampAnswer, at: datetime, client: str) -> None:
+        """Write the audit record of an answer."""
+        request = answer.request
+        details: dict[str, str] = {}
+        if request is not None:
+            details = {"digest_algorithm": request.digest_algorithm.label, "digest": request.digest.hex()}
+        if answer.failure is not None:
+            details |= {"failure": answer.failure.name, "explanation": answer.explanation}
+        action = "timestamp-issued" if answer.granted else "timestamp-refused"
+        subject = f"{answer.serial_number:x}" if answer.serial_number is not None else "none"
+        self._audit.append(session, at=at, actor=client, action=action, subject=subject, details=details)
+
+    def _refuse_for_clock(self, session: Session, error: ClockError, client: str) -> bytes:
+        """Refuse while the clock is wrong; recorded at the last good time, once for each such spell."""
+        last = session.scalars(sa.select(AuditRecord).order_by(AuditRecord.sequence.desc()).limit(1)).one()
+        if last.action != "clock-stepped":
+            self._audit.append(
+                session,
+                at=last.at,
+                actor=client,
+                action="clock-stepped",
+                subject="clock",
+                details={"explanation": error.message},
+            )
+        return refuse(PKIFailureInfo.TIME_NOT_AVAILABLE, error.message).response
