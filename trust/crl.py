@@ -1,7 +1,6 @@
-"""Certificate revocation lists: read, verify, look up (RFC 5280 5, 6.3). What is fetched is the caller's.
+"""Certificate revocation lists: read, verify, look up (RFC 5280 5). Whether to rely on one is crl_check.py's.
 
-Complete CRLs are handled: signature, freshness, issuing distribution point, reasons. Delta CRLs and indirect
-CRLs are refused by name. A list is read once; serial numbers are indexed at the first look-up.
+Complete CRLs are handled; delta CRLs are refused by name, indirect ones when they are to be relied on. A list is read once; serial numbers are indexed at the first look-up.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,28 +19,22 @@ from trust.algorithms import (
     check_public_key,
     verify_with,
 )
-from trust.certificate import Certificate, CertificateError, read_extensions
+from trust.certificate import CertificateError, read_extensions
 from trust.encoding import der
 from trust.encoding.certificate import Extension
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
 from trust.extensions import (
-    DistributionPoint,
     GeneralName,
-    GeneralNameKind,
     read_authority_key_identifier,
     read_distribution_point_name,
     read_true,
 )
-from trust.names import canonical_name, names_match
-from trust.status import CertStatus, CRLReason
+from trust.status import CRLReason
 from trust.vocabulary import ExtensionOID
 
 MAXIMUM_CRL_SIZE = 256 * 1024 * 1024
-DEFAULT_CLOCK_SKEW = timedelta(minutes=5)
 
-# The reasons a distribution point or a CRL may be limited to: bits 1 to 8 of ReasonFlags (RFC 5280 4.2.1.13).
-ALL_REASONS = frozenset(range(1, 9))
 
 _UNDERSTOOD = frozenset(
     (
@@ -62,16 +55,6 @@ class Revocation(NamedTuple):
 
     revoked_at: datetime
     reason: CRLReason | None
-
-
-@dataclass(frozen=True)
-class StatusAnswer:
-    """What one piece of evidence says of one certificate, and as of when."""
-
-    status: CertStatus
-    this_update: datetime
-    revoked_at: datetime | None = None
-    reason: CRLReason | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +87,7 @@ class CertificateRevocationList:
     this_update: datetime
     next_update: datetime | None
     entries: bytes
+    entries_may_have_extensions: bool
     extensions: Mapping[str, Extension]
 
     @cached_property
@@ -141,7 +125,7 @@ class CertificateRevocationList:
     @cached_property
     def _index(self) -> dict[bytes, Revocation]:
         """Serial number's content octets to what the CRL says."""
-        return _index_entries(self.entries)
+        return _index_entries(self.entries, extensions_allowed=self.entries_may_have_extensions)
 
     @cached_property
     def _verified_keys(self) -> set[bytes]:
@@ -188,8 +172,8 @@ def _read_crl(data: bytes) -> CertificateRevocationList:
     signature, unused = outer.read_bit_string()
     outer.finish()
     reader = der.read_sequence(tbs, maximum_size=MAXIMUM_CRL_SIZE)
-    version = reader.read_integer() if reader.peek() == Tag.INTEGER else 0
-    if unused or version not in (0, _V2) or reader.read_raw(Tag.SEQUENCE) != algorithm:
+    version = reader.read_integer() if reader.peek() == Tag.INTEGER else None
+    if unused or version not in (None, _V2) or reader.read_raw(Tag.SEQUENCE) != algorithm:
         raise CRLError(
             "version or algorithm are not consistent", code="crl-malformed", clause="RFC 5280 5.1.1.2"
         )
@@ -210,7 +194,16 @@ def _read_crl(data: bytes) -> CertificateRevocationList:
         tagged.finish()
     _check_kind(extensions)
     return CertificateRevocationList(
-        data, tbs, algorithm, signature, issuer, this_update, next_update, entries or b"", extensions
+        data,
+        tbs,
+        algorithm,
+        signature,
+        issuer,
+        this_update,
+        next_update,
+        entries or b"",
+        version == _V2,
+        extensions,
     )
 
 
@@ -254,8 +247,10 @@ def _read_scope(value: bytes) -> IssuingDistributionPoint:
         raise CRLError(
             f"the CRL's scope is malformed: {error.message}", code="crl-malformed", clause="RFC 5280 5.2.5"
         ) from error
-    if only_user + only_ca + only_attribute > 1:
-        raise CRLError("the CRL's scope contradicts itself", code="crl-malformed", clause="RFC 5280 5.2.5")
+    if value == der.sequence() or only_user + only_ca + only_attribute > 1:
+        raise CRLError(
+            "the CRL's scope is empty or contradicts itself", code="crl-malformed", clause="RFC 5280 5.2.5"
+        )
     return IssuingDistributionPoint(
         full_name, relative_name, only_user, only_ca, reasons, indirect, only_attribute
     )
@@ -267,7 +262,7 @@ def _read_flag(reader: Reader, number: int) -> bool:
     return reader.peek() == tag and read_true(reader, tag)
 
 
-def _index_entries(entries: bytes) -> dict[bytes, Revocation]:
+def _index_entries(entries: bytes, *, extensions_allowed: bool) -> dict[bytes, Revocation]:
     """Every entry of revokedCertificates; equal extension and time octets are read once."""
     index: dict[bytes, Revocation] = {}
     reasons: dict[bytes, CRLReason | None] = {b"": None}
@@ -282,6 +277,8 @@ def _index_entries(entries: bytes) -> dict[bytes, Revocation]:
                 times[time] = Reader(time).read_time()
             extensions = b"" if entry.at_end else entry.read_raw(Tag.SEQUENCE)
             entry.finish()
+            if extensions and not extensions_allowed:
+                raise CRLError("extensions need v2", code="crl-malformed", clause="RFC 5280 5.1.2.1")
             if extensions not in reasons:
                 reasons[extensions] = _read_entry_reason(extensions)
             index.setdefault(serial, Revocation(times[time], reasons[extensions]))
@@ -319,112 +316,3 @@ def reason_named(code: int) -> CRLReason:
         return CRLReason(code)
     except ValueError as error:
         raise CRLError(f"revocation reason {code} is not known", code="crl-malformed") from error
-
-
-# --- using -----------------------------------------------------------------------------------------------
-
-
-def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:
-    """One rule: the CRL bears the issuer's name and, where both say, its key identifier (6.3.3 (f))."""
-    if not names_match(crl.issuer, issuer.subject):
-        raise CRLError("the CRL is another issuer's", code="crl-other-issuer", clause="RFC 5280 6.3.3 (b)")
-    wanted = crl.authority_key_identifier
-    if wanted is not None and issuer.key_identifier is not None and wanted != issuer.key_identifier:
-        raise CRLError("the CRL is signed by another key", code="crl-other-key", clause="RFC 5280 6.3.3 (f)")
-
-
-def check_crl_freshness(
-    crl: CertificateRevocationList,
-    at: datetime,
-    *,
-    maximum_age: timedelta | None = None,
-    clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
-) -> None:
-    """One rule: the CRL is current at that time (RFC 5280 6.3.3 (a)), and no older than policy allows."""
-    if crl.this_update > at + clock_skew:
-        raise CRLError("the CRL is from the future", code="crl-not-yet-valid", clause="RFC 5280 5.1.2.4")
-    if crl.next_update is None:
-        raise CRLError(
-            "the CRL does not say when it ends", code="crl-no-next-update", clause="RFC 5280 5.1.2.5"
-        )
-    if crl.next_update < at or crl.next_update < crl.this_update:
-        raise CRLError("a newer CRL was due; fetch it", code="crl-expired", clause="RFC 5280 6.3.3 (a)(1)")
-    if maximum_age is not None and at - crl.this_update > maximum_age:
-        raise CRLError("the CRL is older than the policy allows", code="crl-too-old")
-
-
-def check_crl_scope(
-    crl: CertificateRevocationList, certificate: Certificate, point: DistributionPoint | None
-) -> frozenset[int]:
-    """RFC 5280 6.3.3 (b), (d): the CRL covers this certificate by this distribution point, for which reasons.
-
-    `point` is None for the distribution point that is implied: the certificate's issuer, all reasons.
-    """
-    scope = crl.issuing_distribution_point
-    if scope.indirect or (point is not None and point.crl_issuer):
-        raise CRLError(
-            "indirect CRLs are not handled; give the issuer's own",
-            code="crl-indirect-unsupported",
-            clause="RFC 5280 6.3.3 (b)(1)",
-        )
-    if scope.has_name and not _names_meet(scope, certificate, point):
-        raise _out_of_scope("it is for another distribution point", "(b)(2)(i)")
-    constraints = certificate.basic_constraints
-    authority = constraints is not None and constraints.ca
-    if scope.only_user_certificates and authority:
-        raise _out_of_scope("it is for end entities only", "(b)(2)(ii)")
-    if scope.only_ca_certificates and not authority:
-        raise _out_of_scope("it is for authorities only", "(b)(2)(iii)")
-    if scope.only_attribute_certificates:
-        raise _out_of_scope("it is for attribute certificates only", "(b)(2)(iv)")
-    asked = ALL_REASONS if point is None or point.reasons is None else point.reasons
-    return asked if scope.reasons is None else asked & scope.reasons
-
-
-def _out_of_scope(why: str, clause: str) -> CRLError:
-    """The error for a CRL that does not cover the certificate."""
-    return CRLError(
-        f"the CRL does not cover this certificate: {why}", code="crl-scope", clause=f"RFC 5280 6.3.3 {clause}"
-    )
-
-
-def _names_meet(
-    scope: IssuingDistributionPoint, certificate: Certificate, point: DistributionPoint | None
-) -> bool:
-    """Whether one name of the CRL's distribution point is one of the certificate's (6.3.3 (b)(2)(i))."""
-    ours = _point_names(scope.full_name, scope.relative_name, certificate.issuer)
-    if point is None or not (point.full_name or point.relative_name):
-        theirs = {_comparable(GeneralName(GeneralNameKind.DIRECTORY, certificate.issuer))}
-    else:
-        theirs = _point_names(point.full_name, point.relative_name, certificate.issuer)
-    return not ours.isdisjoint(theirs)
-
-
-def _point_names(full_name: tuple[GeneralName, ...], relative_name: bytes, issuer: bytes) -> set[object]:
-    """The distribution point's names in a form that can be compared."""
-    if not relative_name:
-        return {_comparable(name) for name in full_name}
-    attributes = der.tlv(Tag.SET, relative_name)
-    issuer_content = Reader(issuer).read(Tag.SEQUENCE)
-    return {_comparable(GeneralName(GeneralNameKind.DIRECTORY, der.sequence(issuer_content, attributes)))}
-
-
-def _comparable(name: GeneralName) -> object:
-    """A directory name folded (RFC 5280 7.1), any other name as it is."""
-    if name.kind is GeneralNameKind.DIRECTORY:
-        return canonical_name(name.value)
-    return name
-
-
-def status_in_crl(
-    crl: CertificateRevocationList, certificate: Certificate, past: datetime | None = None
-) -> StatusAnswer:
-    """RFC 5280 6.3.3 (j): what the CRL says of the certificate.
-
-    `past` asks about an earlier time: an entry of later date then counts as good. Without it every entry
-    counts, whatever its date, so that clocks that differ do not hide a revocation.
-    """
-    entry = crl.find(certificate.serial_number)
-    if entry is None or (past is not None and entry.revoked_at > past):
-        return StatusAnswer(CertStatus.GOOD, crl.this_update)
-    return StatusAnswer(CertStatus.REVOKED, crl.this_update, entry.revoked_at, entry.reason)

@@ -21,7 +21,7 @@ from trust.algorithms import (
     verify_with,
 )
 from trust.certificate import Certificate
-from trust.crl import DEFAULT_CLOCK_SKEW, StatusAnswer
+from trust.crl_check import DEFAULT_CLOCK_SKEW, StatusAnswer
 from trust.encoding.certificate import KeyUsage
 from trust.encoding.ocsp import CertID, OCSPResponseStatus
 from trust.names import names_match

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trust.certificate import Certificate
-from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer
+from trust.crl import CertificateRevocationList, CRLError
+from trust.crl_check import check_crl_issuer, check_crl_signing
 from trust.encoding.certificate import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import Budget, BudgetError, PathBuilder
@@ -157,12 +158,6 @@ class _Validator:
                 code="crl-issuer-invalid",
                 clause="RFC 5280 6.3.3 (f)",
             )
-
-
-def check_crl_signing(issuer: Certificate) -> None:
-    """One rule: a CRL issuer that states its key usage has cRLSign (RFC 5280 6.3.3 (f))."""
-    if issuer.key_usage is not None and KeyUsage.CRL_SIGN not in issuer.key_usage:
-        raise CRLError("the key may not sign CRLs", code="crl-key-usage", clause="RFC 5280 6.3.3 (f)")
 
 
 def _revocation_text(revoked_at: datetime | None, reason: CRLReason | None) -> str:

@@ -14,15 +14,13 @@ from functools import cached_property
 
 from trust.algorithms import DEFAULT_ALGORITHM_POLICY, AlgorithmPolicy
 from trust.certificate import Certificate
-from trust.crl import (
+from trust.crl import CertificateRevocationList, CRLError, load_crl
+from trust.crl_check import (
     ALL_REASONS,
     DEFAULT_CLOCK_SKEW,
-    CertificateRevocationList,
-    CRLError,
     StatusAnswer,
     check_crl_freshness,
     check_crl_scope,
-    load_crl,
     status_in_crl,
 )
 from trust.errors import TrustError
