@@ -1,6 +1,7 @@
 """Certificate revocation lists: read, verify, look up (RFC 5280 5). Whether to rely on one is crl_check.py's.
 
-Complete CRLs are handled; delta CRLs are refused by name, indirect ones when they are to be relied on. A list is read once; serial numbers are indexed at the first look-up.
+Complete CRLs are handled; delta CRLs are refused by name, indirect ones when they are to be relied on. A list
+is read once; serial numbers are indexed at the first look-up.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from trust.algorithms import (
     check_public_key,
     verify_with,
 )
-from trust.certificate import CertificateError, read_extensions
+from trust.certificate import Certificate, CertificateError, read_extensions
 from trust.encoding import der
-from trust.encoding.certificate import Extension
+from trust.encoding.certificate import Extension, KeyUsage
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
 from trust.extensions import (
@@ -30,6 +31,7 @@ from trust.extensions import (
     read_distribution_point_name,
     read_true,
 )
+from trust.names import names_match
 from trust.status import CRLReason
 from trust.vocabulary import ExtensionOID
 
@@ -316,3 +318,18 @@ def reason_named(code: int) -> CRLReason:
         return CRLReason(code)
     except ValueError as error:
         raise CRLError(f"revocation reason {code} is not known", code="crl-malformed") from error
+
+
+def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:
+    """One rule: the CRL bears the issuer's name and, where both say, its key identifier (6.3.3 (f))."""
+    if not names_match(crl.issuer, issuer.subject):
+        raise CRLError("the CRL is another issuer's", code="crl-other-issuer", clause="RFC 5280 6.3.3 (b)")
+    wanted = crl.authority_key_identifier
+    if wanted is not None and issuer.key_identifier is not None and wanted != issuer.key_identifier:
+        raise CRLError("the CRL is signed by another key", code="crl-other-key", clause="RFC 5280 6.3.3 (f)")
+
+
+def check_crl_signing(issuer: Certificate) -> None:
+    """One rule: a CRL issuer that states its key usage has cRLSign (RFC 5280 6.3.3 (f))."""
+    if issuer.key_usage is not None and KeyUsage.CRL_SIGN not in issuer.key_usage:
+        raise CRLError("the key may not sign CRLs", code="crl-key-usage", clause="RFC 5280 6.3.3 (f)")

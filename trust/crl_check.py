@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, CRLError, IssuingDistributionPoint
 from trust.encoding import der
-from trust.encoding.certificate import KeyUsage
 from trust.encoding.der import Reader, Tag
 from trust.extensions import DistributionPoint, GeneralName, GeneralNameKind
-from trust.names import canonical_name, names_match
+from trust.names import canonical_name
 from trust.status import CertStatus, CRLReason
 
 DEFAULT_CLOCK_SKEW = timedelta(minutes=5)
@@ -28,21 +27,6 @@ class StatusAnswer:
     this_update: datetime
     revoked_at: datetime | None = None
     reason: CRLReason | None = None
-
-
-def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:
-    """One rule: the CRL bears the issuer's name and, where both say, its key identifier (6.3.3 (f))."""
-    if not names_match(crl.issuer, issuer.subject):
-        raise CRLError("the CRL is another issuer's", code="crl-other-issuer", clause="RFC 5280 6.3.3 (b)")
-    wanted = crl.authority_key_identifier
-    if wanted is not None and issuer.key_identifier is not None and wanted != issuer.key_identifier:
-        raise CRLError("the CRL is signed by another key", code="crl-other-key", clause="RFC 5280 6.3.3 (f)")
-
-
-def check_crl_signing(issuer: Certificate) -> None:
-    """One rule: a CRL issuer that states its key usage has cRLSign (RFC 5280 6.3.3 (f))."""
-    if issuer.key_usage is not None and KeyUsage.CRL_SIGN not in issuer.key_usage:
-        raise CRLError("the key may not sign CRLs", code="crl-key-usage", clause="RFC 5280 6.3.3 (f)")
 
 
 def check_crl_freshness(

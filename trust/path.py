@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trust.certificate import Certificate
-from trust.crl import CertificateRevocationList, CRLError
-from trust.crl_check import check_crl_issuer, check_crl_signing
+from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer, check_crl_signing
 from trust.encoding.certificate import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import Budget, BudgetError, PathBuilder
