@@ -41,7 +41,13 @@ def rate(operation: Operation, seconds: float = _SECONDS_A_ROUND) -> float:
 
 
 def compare(
-    operation: str, ours: Operation, peer: str, theirs: Operation, *, our_units: int = 1, peer_units: int = 1
+    operation: str,
+    ours: Operation,
+    peer: str,
+    theirs: Operation,
+    *,
+    our_units: int = 1,
+    peer_units: int = 1,
 ) -> Comparison:
     """Measure the two in turn and return the medians; a call that does several units of work says so."""
     ours()
