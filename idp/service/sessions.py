@@ -1,0 +1,147 @@
+"""Login sessions: begin, find, end. The browser keeps a secret, the database its digest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from idp.claims import EndUser, Enterprise
+from idp.client import digest_secret
+from idp.models import AccessTokenRecord, CodeRecord, CodeState, SessionRecord
+from idp.provider import CardLogin, Provider, new_secret
+from idp.service.audit_actions import Action, person
+from idp.session import SEEN_GRANULARITY, LoginSession
+from idp.vocabulary import CARD_LOGIN_METHODS, Acr
+
+
+def find_session(provider: Provider, secret: str | None, at: datetime) -> LoginSession | None:
+    """Find the live session of a browser."""
+    if not secret:
+        return None
+    wanted = sa.select(SessionRecord.__table__).where(
+        SessionRecord.secret_digest == digest_secret(secret), SessionRecord.ended_at.is_(None)
+    )
+    with provider.database.read() as connection:
+        row = connection.execute(wanted).first()
+    session = None if row is None else to_session(row)
+    return None if session is None or session.is_over(provider.settings.session_limits, at) else session
+
+
+def touch_session(database_session: Session, session: LoginSession, at: datetime) -> None:
+    """Remember that the session is in use, once a minute at most."""
+    if at - session.seen_at < SEEN_GRANULARITY:
+        return
+    database_session.execute(
+        sa.update(SessionRecord).where(SessionRecord.session_id == session.session_id).values(seen_at=at)
+    )
+
+
+def log_in(provider: Provider, login: CardLogin, former: LoginSession | None, at: datetime) -> str:
+    """Begin a session, or renew the same person's; return the new secret for the browser.
+
+    The secret changes at every login, so that one planted beforehand is worth nothing. Another person, or
+    another card, ends the former session with all that hangs on it.
+    """
+    secret = new_secret()
+    with provider.database.session() as session:
+        if former and former.certificate_fingerprint == login.certificate_fingerprint:
+            session_id = former.session_id
+            session.execute(
+                sa.update(SessionRecord)
+                .where(SessionRecord.session_id == session_id)
+                .values(
+                    secret_digest=digest_secret(secret), auth_time=at, seen_at=at, **_person(login.end_user)
+                )
+            )
+        else:
+            if former:
+                end_session(session, former.session_id, at)
+            session_id = new_secret()
+            session.add(_new_record(session_id, secret, login, at))
+        provider.audit.append(
+            session,
+            at=at,
+            actor=person(login.end_user.person_id),
+            action=Action.LOGIN_SUCCEEDED,
+            subject=login.certificate_fingerprint,
+            details={"session": session_id, "acr": Acr.CARD_AND_PIN},
+        )
+    return secret
+
+
+def log_out(provider: Provider, session: LoginSession, at: datetime) -> None:
+    """End a session at its person's wish."""
+    with provider.database.session() as database_session:
+        end_session(database_session, session.session_id, at)
+        provider.audit.append(
+            database_session,
+            at=at,
+            actor=person(session.end_user.person_id),
+            action=Action.LOGGED_OUT,
+            subject=session.certificate_fingerprint,
+            details={"session": session.session_id},
+        )
+
+
+def end_session(database_session: Session, session_id: str, at: datetime) -> None:
+    """End a session, withdraw its codes and revoke its access tokens."""
+    for statement in (
+        sa.update(SessionRecord).where(SessionRecord.session_id == session_id).values(ended_at=at),
+        sa.update(CodeRecord)
+        .where(CodeRecord.session_id == session_id, CodeRecord.used == CodeState.UNUSED)
+        .values(used=CodeState.WITHDRAWN),
+        sa.update(AccessTokenRecord)
+        .where(AccessTokenRecord.session_id == session_id, AccessTokenRecord.revoked_at.is_(None))
+        .values(revoked_at=at),
+    ):
+        database_session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _new_record(session_id: str, secret: str, login: CardLogin, at: datetime) -> SessionRecord:
+    """Build the row of a new session."""
+    return SessionRecord(
+        session_id=session_id,
+        secret_digest=digest_secret(secret),
+        certificate_fingerprint=login.certificate_fingerprint,
+        acr=Acr.CARD_AND_PIN,
+        amr=" ".join(CARD_LOGIN_METHODS),
+        auth_time=at,
+        started_at=at,
+        seen_at=at,
+        **_person(login.end_user),
+    )
+
+
+def _person(end_user: EndUser) -> dict[str, Any]:
+    """Return the columns that describe the person."""
+    enterprise = end_user.enterprise
+    return {
+        "person_id": end_user.person_id,
+        "name": end_user.name,
+        "enterprise_name": enterprise.name if enterprise else None,
+        "enterprise_uscc": enterprise.uscc if enterprise else None,
+        "officer_certificate": end_user.officer_certificate,
+    }
+
+
+def to_end_user(row: Any) -> EndUser:
+    """Build the person from a session's row."""
+    enterprise = Enterprise(row.enterprise_name, row.enterprise_uscc) if row.enterprise_uscc else None
+    return EndUser(row.person_id, row.name, enterprise, row.officer_certificate)
+
+
+def to_session(row: Any) -> LoginSession:
+    """Build the session from its row."""
+    return LoginSession(
+        session_id=row.session_id,
+        end_user=to_end_user(row),
+        acr=row.acr,
+        amr=tuple(row.amr.split()),
+        auth_time=row.auth_time,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+        certificate_fingerprint=row.certificate_fingerprint,
+    )

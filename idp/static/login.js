@@ -1,0 +1,75 @@
+// The login page: the card agent signs our nonce, the form carries its answer.
+import { login } from "/static/card-agent.js";
+
+const form = document.getElementById("card-login");
+const button = document.getElementById("start");
+const status = document.getElementById("status");
+const failure = document.getElementById("agent-failure");
+const texts = form.dataset;
+const csrf = document.querySelector('meta[name="csrf-token"]').content;
+
+let nonce = texts.nonce;
+let stale = false;
+
+function show(message) {
+  failure.querySelector("p").textContent = message;
+  failure.hidden = false;
+  status.textContent = "";
+  button.disabled = false;
+  button.focus();
+}
+
+// The nonce lives a few minutes; a page left open gets a new one before it ends, so that a click can go to
+// the agent at once (the agent's window must open within the click).
+async function refresh() {
+  if (button.disabled) {
+    return;
+  }
+  try {
+    const answer = await fetch(texts.nonceUrl, { method: "POST", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
+    if (answer.ok) {
+      nonce = (await answer.json()).nonce;
+    } else if (answer.status < 500 && answer.status !== 429) {
+      stale = true;
+    }
+  } catch {
+    // The next round tries again; the server judges a stale nonce.
+  }
+}
+setInterval(refresh, Number(texts.nonceSeconds) * 800);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") {
+    refresh();
+  }
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (stale) {
+    show(texts.stale);
+    return;
+  }
+  failure.hidden = true;
+  button.disabled = true;
+  status.textContent = texts.working;
+  try {
+    const token = await login(texts.agent, nonce, texts.language);
+    status.textContent = texts.checking;
+    form.elements.card_token.value = JSON.stringify(token);
+    form.submit();
+  } catch (error) {
+    show(error && error.code && error.message ? error.message : texts.unreachable);
+  }
+});
+
+// A page taken from the browser's memory has a spent nonce and a disabled button.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) {
+    window.location.reload();
+  }
+});
+
+const refused = document.getElementById("failure");
+if (refused) {
+  refused.focus();
+}

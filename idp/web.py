@@ -1,0 +1,108 @@
+"""The provider's HTTP face: raw endpoints for programs, pages for people, background jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import flask
+import sqlalchemy as sa
+
+from idp import browser
+from idp.discovery import TOKEN_PATH, USERINFO_PATH
+from idp.endpoints import authorize, logout
+from idp.endpoints.documents import document_endpoints
+from idp.endpoints.token import token_endpoint
+from idp.endpoints.userinfo import userinfo_endpoint
+from idp.errors import InteractionError, UntrustedRequestError
+from idp.login import pages
+from idp.login.card import CardValidator
+from idp.login.people import Register
+from idp.models import SCHEMA_REVISION
+from idp.provider import CardDoor, Provider, open_database
+from idp.service.cleanup import delete_expired
+from idp.service.setup import load_keys
+from idp.settings import SERVICE, IdpSettings
+from runtime import clock
+from runtime.database import Database, check_schema
+from runtime.jobs import Job
+from runtime.web import WsgiCallable, create_flask, hot_paths
+from trust.certificate import load_pem_certificates
+
+_CLEANUP_INTERVAL = timedelta(minutes=5)
+
+
+def create_app(settings: IdpSettings) -> WsgiCallable:
+    """Make the provider's WSGI application; refuse to start on a schema or keys that do not fit."""
+    return assemble(load_provider(settings))
+
+
+def load_provider(
+    settings: IdpSettings, *, card_door: CardDoor | None = None, now: Callable[[], datetime] = clock.now
+) -> Provider:
+    """Load database, keys and doors."""
+    database = open_database(settings)
+    check_schema(database, SCHEMA_REVISION)
+    keys, pairwise_secret = load_keys(settings)
+    return Provider(settings, database, keys, pairwise_secret, card_door or _card_door(settings), now)
+
+
+def assemble(provider: Provider) -> WsgiCallable:
+    """Put the raw endpoints ahead of the pages."""
+    callables = {
+        **document_endpoints(provider),
+        TOKEN_PATH: token_endpoint(provider),
+        USERINFO_PATH: userinfo_endpoint(provider),
+    }
+    return hot_paths(_create_pages(provider).wsgi_app, callables)
+
+
+def jobs(settings: IdpSettings) -> list[Job]:
+    """Return the provider's background jobs."""
+    database = open_database(settings)
+
+    def clean(at: datetime) -> None:
+        delete_expired(database, settings, at)
+
+    return [Job("delete-expired", _CLEANUP_INTERVAL, clean)]
+
+
+def _create_pages(provider: Provider) -> flask.Flask:
+    """Make the Flask application of the pages."""
+    app = create_flask(
+        SERVICE,
+        provider.settings,
+        package="idp",
+        title="City login",
+        errors={UntrustedRequestError: 400, InteractionError: 400},
+        health_checks=[lambda: _check_database(provider.database)],
+        now=provider.now,
+    )
+    browser.install(app, provider)
+    for blueprint in (authorize.blueprint, logout.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+
+    @app.get("/")
+    def home() -> str:
+        return flask.render_template("home.html", session=browser.current_session())
+
+    return app
+
+
+def _check_database(database: Database) -> None:
+    """Raise when the database does not answer."""
+    with database.read() as connection:
+        connection.execute(sa.select(1))
+
+
+def _card_door(settings: IdpSettings) -> CardValidator:
+    """Make the real card door: the city's authorities, revocation by OCSP and CRL, the register."""
+    from runtime.fetch import Fetcher, RevocationFetcher
+
+    return CardValidator(
+        settings,
+        anchors=tuple(load_pem_certificates(settings.trust_anchors.read_text("ascii"))),
+        intermediates=tuple(load_pem_certificates(settings.intermediates.read_text("ascii"))),
+        evidence=RevocationFetcher(Fetcher.from_settings(settings)),
+        people=Register(settings),
+    )
