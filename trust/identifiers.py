@@ -45,6 +45,8 @@ _PROVINCES: Final = frozenset(
     for code in codes
 )
 _FOREIGN_RESIDENT: Final = "9"
+# Registered with the national administration itself.
+_NATIONAL: Final = "10"
 
 _MASK_HEAD: Final = 3
 _MASK_TAIL: Final = 4
@@ -104,7 +106,7 @@ def check_resident_identity_number(text: str, at: datetime | None = None) -> Res
         region=number[:6],
         birth_date=_birth_date(number[6:14], at),
         is_male=int(number[16]) % 2 == 1,
-        warnings=_region_warnings(number[:6]),
+        warnings=_region_warnings(number[0] == _FOREIGN_RESIDENT or number[:2] in _PROVINCES),
     )
 
 
@@ -139,9 +141,8 @@ def _birth_date_error(why: str) -> IdentifierError:
     )
 
 
-def _region_warnings(region: str) -> tuple[str, ...]:
-    """A warning when the region's province is in no table."""
-    known = region[:2] in _PROVINCES or region.startswith(_FOREIGN_RESIDENT)
+def _region_warnings(known: bool) -> tuple[str, ...]:
+    """A warning when the region is in no table."""
     return () if known else ("region-unknown",)
 
 
@@ -174,7 +175,7 @@ def check_unified_social_credit_code(text: str) -> UnifiedSocialCreditCode:
         category=code[1],
         region=code[2:8],
         organization_code=code[8:17],
-        warnings=(*department, *_region_warnings(code[2:8])),
+        warnings=(*department, *_region_warnings(code[2:4] in _PROVINCES or code[2:4] == _NATIONAL)),
     )
 
 
