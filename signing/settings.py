@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from runtime.settings import ServiceSettings, setting
-
 from signing.formats.limits import MEGABYTE
 
 _TIMESTAMP_POLICY_SUFFIX: Final = "5.1"
@@ -32,7 +31,7 @@ class SigningSettings(ServiceSettings):
 
     def __post_init__(self) -> None:
         """Refuse limits that make no sense."""
-        if not 1 <= self.maximum_document_megabytes <= 1024:  # noqa: PLR2004 - a gigabyte is held in memory
+        if not 1 <= self.maximum_document_megabytes <= 1024:
             raise ValueError("maximum_document_megabytes must lie between 1 and 1024")
         if self.prepared_minutes < 1 or self.draft_days < 1:
             raise ValueError("prepared_minutes and draft_days must be at least 1")
@@ -58,7 +57,7 @@ class TimestampSettings(ServiceSettings):
 
     def __post_init__(self) -> None:
         """Refuse an accuracy nobody could rely on."""
-        if not 1 <= self.accuracy_milliseconds <= 60_000:  # noqa: PLR2004 - a minute
+        if not 1 <= self.accuracy_milliseconds <= 60_000:
             raise ValueError("accuracy_milliseconds must lie between 1 and 60000")
 
     @property

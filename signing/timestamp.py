@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from signing.errors import ClockError
 from trust.encoding.timestamp import (
     PKIFailureInfo,
     TimestampRequest,
@@ -21,8 +22,6 @@ from trust.encoding.timestamp import (
     parse_timestamp_request,
 )
 from trust.signer import Signer
-
-from signing.errors import ClockError
 
 SERIAL_NUMBER_BYTES: Final = 16
 

@@ -20,10 +20,9 @@ from runtime.web.hot_path import Environ
 from signing.settings import TimestampSettings
 from signing.tsa.models import SCHEMA_REVISION
 from signing.tsa.service import TimestampService, load_authority
+from signing.tsa_protocol import QUERY_TYPE, REPLY_TYPE
 
 PATH: Final = "/timestamp"
-QUERY_TYPE: Final = "application/timestamp-query"
-REPLY_TYPE: Final = "application/timestamp-reply"
 _MAXIMUM_REQUEST_BYTES: Final = 16 * 1024
 
 

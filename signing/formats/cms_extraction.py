@@ -9,12 +9,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from trust.algorithms import DigestAlgorithm
-from trust.certificate import Certificate, CertificateError
-from trust.cms import CMSError, ContentType, SignedDataFacts, check_signing_certificate, parse_signed_data
-from trust.errors import TrustError
-from trust.names import names_match
-
 from signing.evidence import (
     Coverage,
     DigestFact,
@@ -26,6 +20,11 @@ from signing.evidence import (
     TimestampEvidence,
 )
 from signing.formats.limits import MAXIMUM_CMS_BYTES
+from trust.algorithms import DigestAlgorithm
+from trust.certificate import Certificate, CertificateError
+from trust.cms import CMSError, ContentType, SignedDataFacts, check_signing_certificate, parse_signed_data
+from trust.errors import TrustError
+from trust.names import names_match
 
 Buffer = bytes | memoryview
 _WEAK_DIGEST: Final = "cms-weak-digest"

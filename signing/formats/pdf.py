@@ -13,23 +13,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from trust.algorithms import algorithm_for, verify_signature
-from trust.certificate import Certificate
-from trust.errors import TrustError
-
 from signing.errors import AlreadySignedError, SignatureMismatchError, SigningError
 from signing.formats.limits import DEFAULT_MAXIMUM_DOCUMENT_BYTES
 from signing.formats.pdf_reading import guarded, open_pdf, signed_fields
+from signing.formats.prepared_signature import DIGEST_ALGORITHM, verify_prepared_signature
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
 
-DIGEST_ALGORITHM: Final = "sha256"
 _FIELD_NAME: Final = "TongxingSignature1"
 # The CMS is written in hexadecimal into space reserved before its size is known: attributes, signature,
 # the timestamp token with its certificates; the signer's own certificates are counted exactly.
@@ -47,10 +43,6 @@ class PreparedPdf:
     reserved_end: int
     certificate: bytes
     chain: tuple[bytes, ...]
-
-    def without_document(self) -> PreparedPdf:
-        """The same without the document, which is stored apart by its digest."""
-        return replace(self, document=b"")
 
 
 def prepare_pdf(
@@ -136,26 +128,12 @@ def _check_prepared_document(prepared: PreparedPdf) -> None:
         raise SignatureMismatchError("The prepared attributes belong to another document. Start again.")
 
 
-def verify_prepared_signature(certificate: bytes, signed_attributes: bytes, signature: bytes) -> None:
-    """Check the signature value over the attributes with the certificate's key (RFC 5652 5.4)."""
-    try:
-        public_key = Certificate.parse(certificate).public_key
-        verify_signature(
-            public_key, algorithm_for(public_key, DIGEST_ALGORITHM), signature, signed_attributes
-        )
-    except TrustError as error:
-        raise SignatureMismatchError(
-            "The signature does not belong to the document that was prepared, or was made by another "
-            "certificate's key. Sign again."
-        ) from error
-
-
 async def _embed(prepared: PreparedPdf, signature: bytes, timestamper: TimeStamper | None) -> bytes:
     """Let pyHanko build the CMS, fetch the timestamp and fill the reserved space."""
     from asn1crypto import cms
     from pyhanko.pdf_utils.misc import PdfError
-    from pyhanko.sign.signers.pdf_signer import PdfTBSDocument
     from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
+    from pyhanko.sign.signers.pdf_signer import PdfTBSDocument
 
     external = _external_signer(prepared.certificate, prepared.chain, signature)
     attributes = cms.CMSAttributes.load(prepared.signed_attributes)

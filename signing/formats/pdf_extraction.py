@@ -89,7 +89,7 @@ def _extract_field(document: bytes, reader: Any, name: str, value: Any) -> Signa
 
 def _byte_range_problem(document: bytes, numbers: list[int], contents: bytes) -> str:
     """Say what is wrong with a byte range: it must leave out exactly the /Contents string (12.8.1)."""
-    if len(numbers) != 4 or any(number < 0 for number in numbers):  # noqa: PLR2004 - two pairs
+    if len(numbers) != 4 or any(number < 0 for number in numbers):
         return "it is not two pairs of numbers"
     start, gap_start, gap_end, rest = numbers
     if start != 0 or not gap_start < gap_end or gap_end + rest > len(document):
@@ -113,10 +113,10 @@ def _coverage(document: bytes, byte_range: tuple[int, int, int, int], revisions:
 
 def _without_padding(contents: bytes) -> bytes | None:
     """The CMS without the zeros that fill the reserved space; None when other data follow it."""
-    if len(contents) < 2 or contents[0] != 0x30:  # noqa: PLR2004 - a SEQUENCE has at least two octets
+    if len(contents) < 2 or contents[0] != 0x30:
         return contents
     length, header = contents[1], 2
-    if length >= 0x80:  # noqa: PLR2004 - long form of the length (X.690 8.1.3.5)
+    if length >= 0x80:
         octets = length & 0x7F
         length, header = int.from_bytes(contents[2 : 2 + octets], "big"), 2 + octets
     end = header + length

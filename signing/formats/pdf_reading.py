@@ -39,7 +39,7 @@ def guarded() -> Iterator[None]:
         yield
     except SigningError:
         raise
-    except Exception as fault:  # noqa: BLE001 - a hostile file reaches every corner of a parser
+    except Exception as fault:
         raise NotAPdfError(_UNREADABLE) from fault
 
 

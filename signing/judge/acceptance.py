@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trust.algorithms import check_digest_algorithm, check_public_key, digest_named
-from trust.errors import TrustError
-
 from signing.evidence import SignatureEvidence
 from signing.indication import SubIndication
 from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, indeterminate, run_block
 from signing.judge.policy import SignaturePolicy
+from trust.algorithms import check_digest_algorithm, check_public_key, digest_named
+from trust.errors import TrustError
 
 
 def accept_signature(evidence: SignatureEvidence, policy: SignaturePolicy, at: datetime) -> BlockConclusion:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from trust.report import PathReport
-
 from signing.evidence import SignatureEvidence
 from signing.judge.acceptance import accept_signature
 from signing.judge.conclusion import BlockConclusion, Failure
@@ -16,6 +14,7 @@ from signing.judge.inputs import JudgeInputs
 from signing.judge.signing_certificate import identify_signing_certificate
 from signing.judge.validation_context import initialize_context
 from signing.judge.x509_validation import signer_role, validate_certificate
+from trust.report import PathReport
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from trust.algorithms import verify_with
-from trust.certificate import Certificate
-from trust.errors import TrustError
-
 from signing.evidence import SignatureEvidence
 from signing.indication import SubIndication
 from signing.judge.conclusion import (
@@ -17,6 +13,9 @@ from signing.judge.conclusion import (
     indeterminate,
     run_block,
 )
+from trust.algorithms import verify_with
+from trust.certificate import Certificate
+from trust.errors import TrustError
 
 
 def verify_cryptographically(evidence: SignatureEvidence, certificate: Certificate) -> BlockConclusion:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from signing.judge.policy import SignaturePolicy
 from trust.certificate import Certificate
 from trust.revocation import RevocationEvidence
-
-from signing.judge.policy import SignaturePolicy
 
 
 @dataclass(frozen=True)

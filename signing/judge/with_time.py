@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from trust.report import PathReport
-
 from signing.evidence import SignatureEvidence
 from signing.indication import BlockStatus, Indication, SubIndication
 from signing.judge.basic import BasicConclusion, validate_basic
@@ -15,6 +13,7 @@ from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, fa
 from signing.judge.inputs import JudgeInputs
 from signing.judge.timestamp import TimestampConclusion, validate_timestamp
 from signing.judge.x509_validation import signer_role, was_valid_at
+from trust.report import PathReport
 
 # Failures of the basic process that a proof of existence may outweigh (5.5.4 step 2).
 _PROOF_MAY_HELP: Final = frozenset(

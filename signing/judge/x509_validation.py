@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from signing.indication import BlockStatus, SubIndication
+from signing.judge.conclusion import Block, BlockConclusion, CheckResult, Failure, Reason
+from signing.judge.inputs import JudgeInputs
 from trust import report as path_report
 from trust.certificate import Certificate
 from trust.encoding.certificate import KeyUsage
 from trust.path import ValidationInputs, validate_path
 from trust.report import PathReport, Rejection
 from trust.vocabulary import ExtendedKeyUsage
-
-from signing.indication import BlockStatus, SubIndication
-from signing.judge.conclusion import Block, BlockConclusion, CheckResult, Failure, Reason
-from signing.judge.inputs import JudgeInputs
 
 _Codes = dict[str, tuple[SubIndication, Reason]]
 

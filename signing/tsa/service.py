@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from trust.certificate import load_pem_certificates
-from trust.encoding.timestamp import PKIFailureInfo
 
 from runtime.audit import AuditLog
 from runtime.database import Database
@@ -17,6 +15,8 @@ from signing.errors import ClockError, SigningError
 from signing.settings import TimestampSettings
 from signing.timestamp import TimestampAnswer, TimestampAuthority, check_clock, refuse
 from signing.tsa.models import AuditRecord
+from trust.certificate import load_pem_certificates
+from trust.encoding.timestamp import PKIFailureInfo
 
 
 def load_authority(settings: TimestampSettings) -> TimestampAuthority:
