@@ -107,6 +107,10 @@ class Prompt(Protocol):
         """Show the request and wait for the answer; UserCancelledError, PromptTimeoutError."""
         ...
 
+    def conclude(self, purpose: Purpose, failure: CardError | None) -> None:
+        """Hear how the request ended, to tell the person."""
+        ...
+
 
 class TerminalPrompt:
     """Asks on the terminal of the process, without echo."""
@@ -132,6 +136,12 @@ class TerminalPrompt:
         if not pin:
             raise UserCancelledError
         return Consent(choice, pin)
+
+    def conclude(self, purpose: Purpose, failure: CardError | None) -> None:
+        """Say that it is done, or why not."""
+        terminal.write(
+            f"✓ {purpose.value}" if failure is None else f"✗ {failure.message_zh} {failure.message}"
+        )
 
     @staticmethod
     def _choose(request: ConsentRequest) -> int:
@@ -187,6 +197,9 @@ class ScriptedPrompt:
             )
         pin = script.pins.get(name, "") if request.needs_pin else ""
         return Consent(by_name[name], bytearray(pin.encode("utf-8")))
+
+    def conclude(self, purpose: Purpose, failure: CardError | None) -> None:
+        """Nobody is there to be told."""
 
 
 def read_script(path: Path) -> Script:
