@@ -5,8 +5,8 @@ RFC 6960 and 9654 (OCSP), GB 11643 and GB 32100 (who is who).
 
 Reading order: `errors` → `settings` → `profiles` → `certification_request` → `issuance` (build, sign,
 compare) → `linting` → `independent` (OpenSSL's opinion) → `officers` → `approval` → `models` → `context` →
-`preparation` → `standing` → `publication` (CRLs) → `inventory` → `service` → `ceremony` → `web` → `cli`;
-then `registration/` and `status/`, each in the same order.
+`preparation` → `standing` → `publication` (CRLs) → `inventory` → `service` →
+`ceremony_plan` → `ceremony` → `web` → `cli`; then `registration/` and `status/`, each in the same order.
 
 What an assembly calls:
 

@@ -122,6 +122,14 @@ class CrlPublisher:
         with self._context.database.session() as session:
             return self.current_in(session)
 
+    def current_numbers(self) -> dict[str, int]:
+        """The number of each issuer's newest CRL, without the CRLs."""
+        query = sa.select(PublishedCRL.issuer_key_id, sa.func.max(PublishedCRL.number)).group_by(
+            PublishedCRL.issuer_key_id
+        )
+        with self._context.database.read() as connection:
+            return {key_id: number for key_id, number in connection.execute(query)}  # noqa: C416
+
     def current_in(self, session: Session) -> Sequence[CrlView]:
         """The newest CRL of each issuer, within a transaction."""
         key_ids = (self._context.issuer.key_id, issuer_key_id(self._context.root))

@@ -20,7 +20,14 @@ from ca.errors import ApprovalError, CeremonyError, PreparationError
 from ca.inventory import Inventory
 from ca.issuance import serial_text, sign_prepared, subject_number_of
 from ca.models import IssuedCertificate, Preparation, PreparedCertificate, Standing, StatusEvent
-from ca.officers import OfficerRole, OfficerView, check_role, list_officers, officer_by_certificate
+from ca.officers import (
+    OfficerRole,
+    OfficerView,
+    check_role,
+    list_officers,
+    officer_by_certificate,
+    officer_by_subject,
+)
 from ca.preparation import (
     CEREMONY,
     CertificateOrder,
@@ -30,7 +37,7 @@ from ca.preparation import (
 )
 from ca.publication import CrlPublisher
 from ca.settings import AuthoritySettings
-from ca.standing import StandingService
+from ca.standing import FeedPage, StandingService
 from trust.certificate import Certificate
 
 
@@ -116,6 +123,19 @@ class CertificateAuthority:
         """The officers and their roles."""
         with self.context.database.session() as session:
             return list_officers(session)
+
+    def staff(self, subject_number: str) -> str:
+        """Check that somebody is an officer who may change standings; return how the audit names them."""
+        with self.context.database.session() as session:
+            officer = officer_by_subject(session, subject_number)
+        if OfficerRole.AUDITOR in officer.roles:
+            check_role(officer, OfficerRole.REGISTRATION)
+        return officer.fingerprint
+
+    def feed_page(self, after: int) -> FeedPage:
+        """A page of the status feed, with the current CRLs' numbers."""
+        last = self.standing.last_sequence()
+        return FeedPage(self.standing.changes(after), last, self.publisher.current_numbers())
 
     def close_ceremony(self, *, at: datetime) -> None:
         """End the ceremony: from now on two officers are needed for everything."""

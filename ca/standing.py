@@ -5,7 +5,7 @@ Every change is one transaction with its feed entry and its audit record.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,15 @@ class FeedEntry:
     reason: int | None
 
 
+@dataclass(frozen=True)
+class FeedPage:
+    """Some entries of the feed, its last sequence number, and the current CRLs' numbers by issuer."""
+
+    entries: Sequence[FeedEntry]
+    last_sequence: int
+    crl_numbers: Mapping[str, int]
+
+
 class StandingService:
     """The verbs that change how certificates stand."""
 
@@ -91,6 +100,11 @@ class StandingService:
         )
         with self._context.database.read() as connection:
             return [FeedEntry(*row) for row in connection.execute(query)]
+
+    def last_sequence(self) -> int:
+        """The sequence number of the feed's last entry."""
+        with self._context.database.read() as connection:
+            return connection.scalar(sa.select(sa.func.max(StatusChange.sequence))) or 0
 
     def _change(
         self,

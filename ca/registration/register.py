@@ -83,11 +83,16 @@ class Register:
 
     def find_person(self, session: Session, identity_number: str, at: datetime) -> Person:
         """The person with this number; refused when unknown, deceased or moved away."""
+        person = self.any_person(session, identity_number, at)
+        if not person.active:
+            raise RegisterError("the register says this person is not active", code="person-inactive")
+        return person
+
+    def any_person(self, session: Session, identity_number: str, at: datetime) -> Person:
+        """The person with this number, active or not."""
         person = self._find(session, _checked_identity_number(identity_number, at))
         if person is None:
             raise RegisterError("no person with this identity number is registered", code="person-unknown")
-        if not person.active:
-            raise RegisterError("the register says this person is not active", code="person-inactive")
         return person
 
     def find_enterprise(self, session: Session, uscc: str) -> Enterprise:
