@@ -4,10 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STATE ?= state
 TLS ?=
+STATE ?= $(if $(TLS),state-tls,state)
 ARGS ?=
 WORKERS ?= 2
+PACKAGES := trust runtime ca idp cardreader signing tongxing
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -28,9 +29,11 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@touch $@
 
 run: venv ## Start the town; TLS=1 for https, STATE=folder for another state
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@exec $(BIN)/tongxing run --state $(STATE) $(if $(TLS),--tls) $(ARGS)
 
 demo: venv ## Play the three flows without a person
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@exec $(BIN)/tongxing demo $(ARGS)
 
 test: lint ## What CI runs: lint, then every test

@@ -26,11 +26,15 @@ class TownSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentSettings:
-    """The card agent, as the town starts it for its virtual cards."""
+    """The card agent, as the town starts it; cardreader/settings.py reads the same keys."""
 
     port: int = setting(help="Port on 127.0.0.1 that pages ask for a card.")
-    cards: Path = setting(help="Folder of virtual cards.")
+    cards: Path = setting(help="Folder of virtual cards; without it the agent uses the readers of PC/SC.")
     origins: tuple[str, ...] = setting(help="Origins of the pages that may ask.")
+    prompt: str = setting("auto", help="How the PIN is asked for: auto, terminal, page or script.")
+    script: Path | None = setting(None, help="File that answers in place of a person; virtual cards only.")
+    policy_arc: str = setting("1.3.6.1.4.1.32473.1", help="Arc of the city's certificate policies.")
+    requests_per_minute: int = setting(60, help="Requests a minute that one origin may make.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,166 @@
+"""One town, opened: its settings, addresses and processes, and the table a person reads."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runtime.settings import Document, load_settings, read_document
+from tongxing.errors import StateError
+from tongxing.layout import TownLayout
+from tongxing.people import OFFICERS, SUBSCRIBERS, DemoCard
+from tongxing.services import SERVICES
+from tongxing.settings import AgentSettings, SiteSettings, TownSettings
+from tongxing.supervisor import ChildSpec, Supervisor
+
+SITES = ("site-a", "site-b")
+AGENT = "agent"
+_HEALTH_PATH = "/healthz"
+
+
+class Town:
+    """A town that was made: everything is read from its settings file."""
+
+    def __init__(self, layout: TownLayout) -> None:
+        self.layout = layout
+        self.document: Document = read_document(layout.settings_file)
+        self.settings = load_settings(TownSettings, "town", self.document)
+
+    def say(self, chinese: str, english: str) -> str:
+        """Return the words in the town's language."""
+        return chinese if self.settings.language == "zh" else english
+
+    def url(self, name: str) -> str:
+        """Return the public address of a service or site."""
+        url: str = self.document[name]["public_url"]
+        return url
+
+    @property
+    def agent(self) -> AgentSettings:
+        """The card agent's settings."""
+        return load_settings(AgentSettings, AGENT, self.document)
+
+    @property
+    def agent_url(self) -> str:
+        """The address at which pages reach the card agent."""
+        return f"http://127.0.0.1:{self.agent.port}"
+
+    def site(self, name: str) -> SiteSettings:
+        """Return a demonstration site's settings."""
+        return load_settings(SiteSettings, name, self.document)
+
+    def child_specs(self, agent_script: Path | None = None) -> list[ChildSpec]:
+        """Return every process in the order in which they stand on one another."""
+        specs = [
+            self._spec(service.name, ("serve", service.name, "--settings", str(self.layout.settings_file)))
+            for service in SERVICES
+            if service.section in self.document
+        ]
+        if AGENT in self.document:
+            specs.append(self.agent_spec(script=agent_script))
+        specs += [self._site_spec(name) for name in SITES if name in self.document]
+        return specs
+
+    def supervisor(self, announce: Callable[[str], None], agent_script: Path | None = None) -> Supervisor:
+        """Return the supervisor of the town's processes."""
+        return Supervisor(
+            self.child_specs(agent_script), self.layout.logs, announce, self.layout.trust / "root.pem"
+        )
+
+    def table(self, seconds: float) -> str:
+        """Return what a person needs: the addresses to open and the cards with their PINs."""
+        pages = [
+            (self.say("站点甲（登录演示）", "Site A (log in)"), self.url("site-a")),
+            (self.say("站点乙（免再次认证）", "Site B (no card again)"), self.url("site-b")),
+            (self.say("电子申报（签名）", "Filing (sign)"), self.url("signing")),
+            (self.say("登记窗口（人员用）", "Registration desk (officers)"), self.url("ra")),
+            (self.say("统一认证", "Login (OpenID Provider)"), self.url("idp")),
+        ]
+        cards = [(self._card_words(card), card.pin) for card in (*SUBSCRIBERS, *OFFICERS)]
+        lines = [
+            self.say(f"通行市已就绪（{seconds:.1f} 秒）", f"The town is up ({seconds:.1f} s)"),
+            "",
+            *_columns(pages),
+            "",
+            *_columns([(self.say("虚拟卡", "Virtual card"), "PIN"), *cards]),
+            "",
+            self.say("按 Ctrl-C 停止。日志：", "Ctrl-C stops it. Logs: ") + str(self.layout.logs),
+        ]
+        return "\n".join(lines)
+
+    def _card_words(self, card: DemoCard) -> str:
+        kinds = {
+            "citizen": self.say("一卡通", "citizen card"),
+            "enterprise": self.say("e证通", "enterprise certificate"),
+            "officer": self.say("工作证", "officer card"),
+        }
+        return f"{kinds[card.kind]} {card.holder}"
+
+    def _spec(self, name: str, arguments: tuple[str, ...]) -> ChildSpec:
+        table: Mapping[str, Any] = self.document[name]
+        ports = tuple(int(table[key]) for key in ("port", "internal_port") if table.get(key))
+        scheme = "https" if table.get("tls_certificate") else "http"
+        health = f"{scheme}://localhost:{table['port']}{_HEALTH_PATH}"
+        return ChildSpec(name, (sys.executable, "-m", "tongxing", *arguments), ports, health)
+
+    def _site_spec(self, name: str) -> ChildSpec:
+        return self._spec(name, ("town", "site", name, "--settings", str(self.layout.settings_file)))
+
+    def agent_spec(self, *, port: int | None = None, script: Path | None = None) -> ChildSpec:
+        """Return the card agent's process; a script answers in place of a person (demonstration, tests)."""
+        agent = self.agent
+        port = port or agent.port
+        arguments = ["card", "--virtual", str(agent.cards), "agent", "--port", str(port)]
+        for origin in agent.origins:
+            arguments += ["--origin", origin]
+        if script is not None:
+            arguments += ["--script", str(script)]
+        command = (sys.executable, "-m", "tongxing", *arguments)
+        return ChildSpec(AGENT, command, (port,), f"http://127.0.0.1:{port}/status")
+
+
+def open_or_make(
+    layout: TownLayout,
+    *,
+    base_port: int | None,
+    tls: bool,
+    language: str | None,
+    announce: Callable[[str], None],
+) -> Town:
+    """Open the town of a state directory, or make it first; the caller holds the state's lock."""
+    if not layout.is_complete():
+        from tongxing.making import make_town
+
+        wanted = TownSettings(
+            **({"base_port": base_port} if base_port else {}), tls=tls, language=language or "zh"
+        )
+        make_town(layout, wanted, announce)
+    town = Town(layout)
+    _check_wishes(town, base_port=base_port, tls=tls)
+    return town
+
+
+def _check_wishes(town: Town, *, base_port: int | None, tls: bool) -> None:
+    """A town keeps the ports and scheme it was made with: they stand in its certificates."""
+    made = town.settings
+    if (base_port and base_port != made.base_port) or (tls and not made.tls):
+        scheme = "https" if made.tls else "http"
+        raise StateError(
+            f"{town.layout.root}: this town was made for {scheme} from port {made.base_port}; "
+            "name another folder with --state for other ports or for --tls",
+            code="state-differs",
+        )
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    """Align two columns; a Chinese character is two columns wide."""
+    width = max(_width(left) for left, _ in rows) + 2
+    return [f"  {left}{' ' * (width - _width(left))}{right}" for left, right in rows]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
