@@ -14,18 +14,21 @@ from typing import Final
 
 from trust.encoding import der
 from trust.encoding.certificate import (
+    MAXIMUM_SERIAL_OCTETS,
     Extension,
     assemble,
     authority_key_identifier,
     check_serial_number,
     encode_extensions,
 )
+from trust.encoding.der import Tag
 from trust.errors import EncodingError
 from trust.signer import Signer
 from trust.status import CRLReason
 from trust.vocabulary import ExtensionOID
 
 _VERSION_2: Final = 1
+_SERIAL_NUMBER_BOUND: Final = 1 << (8 * MAXIMUM_SERIAL_OCTETS - 1)
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,19 @@ def _crl_extensions(key_identifier: bytes, number: int) -> tuple[Extension, ...]
 
 def encode_revoked_entry(entry: RevokedEntry) -> bytes:
     """DER of one element of revokedCertificates (RFC 5280 5.1.2.6)."""
-    check_serial_number(entry.serial_number)
-    return der.sequence(
-        der.integer(entry.serial_number), _time(entry.revoked_at), _entry_extensions(entry.reason)
-    )
+    serial_number = entry.serial_number
+    if not 0 < serial_number < _SERIAL_NUMBER_BOUND:
+        check_serial_number(serial_number)
+    # An entry is never as long as 128 octets, so its lengths take one octet each; written out, since a
+    # list has a hundred thousand of them.
+    size = serial_number.bit_length() // 8 + 1
+    tail = _time(entry.revoked_at) + _entry_extensions(entry.reason)
+    header = bytes((Tag.SEQUENCE, 2 + size + len(tail), Tag.INTEGER, size))
+    return header + serial_number.to_bytes(size, "big") + tail
 
 
 # Many entries share a moment (a mass revocation) and all share a few reasons.
-_time = lru_cache(maxsize=1024)(der.time)
+_time = lru_cache(maxsize=4096)(der.time)
 
 
 @lru_cache(maxsize=16)
