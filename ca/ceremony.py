@@ -126,7 +126,7 @@ def initialise(
     tell(f"root {root.subject_text}, SHA-256 {root.fingerprint}")
     issuing = _make_issuing(plan, settings, root, root_signer, at)
     tell(f"issuing CA {issuing.subject_text}, SHA-256 {issuing.fingerprint}")
-    migrate(Database(settings.effective_database_url(SERVICE)), SERVICE)
+    _migrate(settings)
     authority = CertificateAuthority.open(settings)
     _record_beginning(authority, at)
     publish_root_crl(authority, root_signer, at=at, actor=CEREMONY)
@@ -281,6 +281,15 @@ def _certify(
         extensions=tuple(extensions),
     )
     return Certificate.parse(sign_certificate(fields, issuer_key))
+
+
+def _migrate(settings: AuthoritySettings) -> None:
+    """Make the issuing process's tables, if they are not there yet."""
+    database = Database(settings.effective_database_url(SERVICE))
+    try:
+        migrate(database, SERVICE)
+    finally:
+        database.dispose()
 
 
 def _record_beginning(authority: CertificateAuthority, at: datetime) -> None:

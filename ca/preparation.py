@@ -135,8 +135,8 @@ class PreparationService:
                 f"the subject does not fit profile {profile.name}: {error}", code="profile-subject"
             ) from error
         request = parse_request(order.request)
-        verify_possession(request)
         check_key(request.public_key)
+        verify_possession(request)
         check_request_subject(request, subject)
         return _Checked(profile, request, subject, order.names)
 
@@ -181,12 +181,16 @@ class PreparationService:
         )
 
 
-def check_keys_unused(session: Session, key_digests: Sequence[str]) -> None:
-    """Refuse a key that has a certificate already: a key serves one holder and one purpose."""
+def check_keys_unused(session: Session, key_digests: Sequence[str], preparation_id: str = "") -> None:
+    """Refuse a key certified under another preparation: a key serves one holder and one purpose."""
     used = session.scalar(
         sa.select(PreparedCertificate.serial_number)
         .join(Preparation, Preparation.id == PreparedCertificate.preparation_id)
-        .where(PreparedCertificate.key_digest.in_(key_digests), Preparation.redeemed_at.is_not(None))
+        .where(
+            PreparedCertificate.key_digest.in_(key_digests),
+            Preparation.redeemed_at.is_not(None),
+            Preparation.id != preparation_id,
+        )
         .limit(1)
     )
     if used is not None:

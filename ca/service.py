@@ -186,8 +186,6 @@ class CertificateAuthority:
     ) -> None:
         """Use the preparation up; whoever comes second finds nothing to redeem."""
         lock_state(session)
-        rows = _prepared(session, preparation.id)
-        check_keys_unused(session, [row.key_digest for row in rows])
         redeemed = session.execute(
             sa.update(Preparation)
             .where(
@@ -203,6 +201,8 @@ class CertificateAuthority:
             raise PreparationError(
                 "the preparation has been redeemed; prepare again", code="preparation-redeemed"
             )
+        rows = _prepared(session, preparation.id)
+        check_keys_unused(session, [row.key_digest for row in rows], preparation.id)
         self.context.audit.append(
             session,
             at=at,
