@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from idp.web import load_provider
+from idp.provider import open_database
 from tests.databases import BOTH_KINDS, fresh_database_url
 from tests.idp.harness import CARDS, OP, Clock, Desk, make_op
 
@@ -65,4 +65,8 @@ def copy_of(made, folder, **changes) -> OP:
     }
     settings = dataclasses.replace(made.settings, **moved, **changes)
     clock, desk = Clock(), Desk(dict(CARDS))
-    return OP(load_provider(settings, card_door=desk, now=clock), clock, desk, settings)
+    # The keys were loaded once for the session: an RSA key takes a tenth of a second to check.
+    provider = dataclasses.replace(
+        made.provider, settings=settings, database=open_database(settings), card_door=desk, now=clock
+    )
+    return OP(provider, clock, desk, settings)

@@ -157,7 +157,7 @@ def test_oidcc_ensure_request_with_unknown_parameter_succeeds(op, site, visitor)
     ids=lambda wish: next(iter(wish)),
 )
 def test_oidcc_wishes_are_tolerated(op, site, visitor, wish):
-    """oidcc-display-page, -popup, -ui-locales, -claims-locales, -login-hint, -acr-values, -claims-essential."""
+    """oidcc-display-page, -ui-locales, -claims-locales, -login-hint, -acr-values, -claims-essential."""
     assert "code" in visitor.authorize(site, **wish)
 
 
