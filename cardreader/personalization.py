@@ -43,6 +43,7 @@ from cardreader.piv_terms import (
     check_puk,
     encode_capabilities,
 )
+from cardreader.process import wipe
 from cardreader.signer import CardSigner
 from trust.certificate import Certificate
 from trust.encoding.request import sign_request
@@ -63,8 +64,8 @@ _DIGITS = "0123456789"
 class CardSecrets:
     """What a card is given: its PIN and PUK, and the desk's master key, from which its own key is derived."""
 
-    pin: bytes = field(repr=False)
-    puk: bytes = field(repr=False)
+    pin: bytes | bytearray = field(repr=False)
+    puk: bytes | bytearray = field(repr=False)
     master_key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +83,12 @@ class CardSecrets:
         pin = "".join(secrets.choice(_DIGITS) for _ in range(6))
         puk = "".join(secrets.choice(_DIGITS) for _ in range(8))
         return cls(pin.encode("ascii"), puk.encode("ascii"), master_key)
+
+    def wipe(self) -> None:
+        """Overwrite the PIN and the PUK, where they were given as bytearrays."""
+        for secret in (self.pin, self.puk):
+            if isinstance(secret, bytearray):
+                wipe(secret)
 
     def management_key(self, guid: bytes) -> ManagementKey:
         """The card's own management key: HKDF-SHA-256 (RFC 5869) of the master key, by the card's GUID."""
@@ -228,7 +235,7 @@ def _write_identity(card: PivCard, guid: bytes) -> None:
     card.write_object(ObjectTag.CAPABILITIES, encode_capabilities(identifier))
 
 
-def _set_pin(card: PivCard, pin: bytes, again: bool) -> None:
+def _set_pin(card: PivCard, pin: bytes | bytearray, again: bool) -> None:
     """Step 3: from the factory PIN, unless the step was begun before and the new PIN is already there."""
     if again:
         with contextlib.suppress(PinWrongError):
@@ -237,7 +244,7 @@ def _set_pin(card: PivCard, pin: bytes, again: bool) -> None:
     card.change_pin(FACTORY_PIN, pin)
 
 
-def _set_puk(card: PivCard, puk: bytes, again: bool) -> None:
+def _set_puk(card: PivCard, puk: bytes | bytearray, again: bool) -> None:
     """Step 5: from the factory PUK, unless the step was begun before and the new PUK is already there."""
     if again:
         with contextlib.suppress(PukWrongError):
@@ -271,7 +278,7 @@ def _check_certificates(record: Record, certificates: Mapping[Slot, bytes]) -> N
             )
 
 
-def _check_keys(card: PivCard, record: Record, pin: bytes) -> None:
+def _check_keys(card: PivCard, record: Record, pin: bytes | bytearray) -> None:
     """Step 8: each key signs something random, and its certificate's key verifies it."""
     for slot in SLOTS:
         certificate = Certificate.parse(card.require_certificate(slot))

@@ -62,6 +62,13 @@ def load_settings(
     return _check(values)
 
 
+def preferred_language(environ: Mapping[str, str] | None = None) -> str:
+    """The language of this machine's person: zh or en, by the POSIX variables in their order."""
+    given = os.environ if environ is None else environ  # noqa: TID251 - this is the door
+    named = next((given[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if given.get(key)), "")
+    return "zh" if named.lower().startswith("zh") else "en"
+
+
 def _read_table(path: Path) -> dict[str, Any]:
     """The table `[agent]` of a TOML file."""
     try:
