@@ -272,7 +272,7 @@ def _read_version(reader: Reader) -> int:
         return _V1
     version = tagged.read_integer()
     tagged.finish()
-    _require(version in (_V2, _V3), f"version {version + 1} is not known", "version", "4.1.2.1")
+    _require(version in (_V2, _V3), "the version is neither 2 nor 3", "version", "4.1.2.1")
     return version
 
 

@@ -317,7 +317,7 @@ def reason_named(code: int) -> CRLReason:
     try:
         return CRLReason(code)
     except ValueError as error:
-        raise CRLError(f"revocation reason {code} is not known", code="crl-malformed") from error
+        raise CRLError("a revocation reason is not known", code="crl-malformed") from error
 
 
 def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:

@@ -83,7 +83,7 @@ def _read_response(data: bytes) -> OCSPResponse:
     outer = der.read_sequence(data, maximum_size=MAXIMUM_RESPONSE_SIZE)
     number = outer.read_enumerated()
     if number not in set(OCSPResponseStatus):
-        raise _malformed(f"response status {number} is not known")
+        raise _malformed("its response status is not known")
     status = OCSPResponseStatus(number)
     tagged = outer.enter_optional(der.context(0))
     outer.finish()

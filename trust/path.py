@@ -36,6 +36,7 @@ __all__ = [
 
 # A CRL issuer with a certificate of its own needs a path, whose certificates need CRLs: so deep, no deeper.
 MAXIMUM_CRL_ISSUER_DEPTH = 3
+_NOT_THE_SIGNER = frozenset(("crl-other-issuer", "crl-other-key"))
 
 
 def validate_path(certificate: Certificate, inputs: ValidationInputs, at: datetime) -> PathReport:
@@ -126,7 +127,9 @@ class _Validator:
             except BudgetError:
                 raise
             except TrustError as error:
-                refusal = refusal or error
+                # A candidate that is not the CRL's signer at all tells less than one that may not be.
+                if refusal is None or refusal.code in _NOT_THE_SIGNER:
+                    refusal = error
                 continue
             return
         raise refusal or CRLError("the CRL's issuer is not known", code="crl-other-issuer")

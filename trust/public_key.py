@@ -92,6 +92,8 @@ def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
     reader.finish()
     if not 512 <= modulus.bit_length() <= MAXIMUM_RSA_BITS:
         raise AlgorithmError(f"an RSA key of {modulus.bit_length()} bits is not accepted", code="key-size")
+    if modulus % 2 == 0:
+        raise AlgorithmError("the RSA modulus is even", code="key-invalid")
     if exponent < 3 or exponent % 2 == 0 or exponent.bit_length() > MAXIMUM_RSA_EXPONENT_BITS:
         raise AlgorithmError("the RSA public exponent is not accepted", code="key-invalid")
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()

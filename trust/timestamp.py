@@ -78,7 +78,7 @@ def parse_timestamp_response(data: bytes) -> bytes:
         number = status.read_integer()
         if number not in _GRANTED:
             raise TimestampError(
-                f"the timestamp authority refused (status {number})",
+                "the timestamp authority did not grant a timestamp",
                 code="timestamp-refused",
                 clause="RFC 3161 2.4.2",
             )
