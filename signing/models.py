@@ -33,7 +33,7 @@ class JobLease(JobLeaseMixin, Base):
 
 
 class FilingStatus(StrEnum):
-    """How far a filing has come: draft, signed and not yet judged, accepted, or refused (may be signed again)."""
+    """How far a filing has come; a signed one is not yet judged, a refused one may be signed again."""
 
     DRAFT = "draft"
     SIGNED = "signed"

@@ -63,7 +63,8 @@ class TimestampClient:
             )
         except TrustError as error:
             raise TimestampError(
-                f"The timestamp authority's answer is not good ({error.message}). Nothing was lost; try again."
+                f"The timestamp authority's answer is not good ({error.message}). "
+                "Nothing was lost; try again."
             ) from error
         return token
 

@@ -89,6 +89,10 @@ class DocumentStore:
             )
         return document
 
+    def holds(self, digest: str) -> bool:
+        """Whether the document is there."""
+        return self._path(digest).exists()
+
     def remove(self, digest: str) -> None:
         """Remove a document that nothing refers to any more."""
         self._path(digest).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from signing.evidence import (
 )
 from signing.formats.limits import MAXIMUM_CMS_BYTES
 from trust.algorithms import DigestAlgorithm
-from trust.certificate import Certificate, CertificateError
+from trust.certificate import Certificate
 from trust.cms import CMSError, ContentType, SignedDataFacts, check_signing_certificate, parse_signed_data
 from trust.errors import TrustError
 from trust.names import names_match
@@ -141,7 +141,7 @@ def _signing_certificate(facts: SignedDataFacts, certificates: Sequence[Certific
                 named = certificate.serial_number == facts.signer_serial_number and names_match(
                     certificate.issuer, facts.signer_issuer
                 )
-        except CertificateError:
+        except TrustError:
             continue
         if named:
             return certificate
@@ -152,6 +152,6 @@ def _reference_matches(facts: SignedDataFacts, certificate: Certificate) -> bool
     """Whether the signed reference names this certificate (RFC 5035 3)."""
     try:
         check_signing_certificate(facts, certificate.der)
-    except CMSError:
+    except TrustError:
         return False
     return True

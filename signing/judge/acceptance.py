@@ -6,18 +6,25 @@ from datetime import datetime
 
 from signing.evidence import SignatureEvidence
 from signing.indication import SubIndication
+from signing.judge.brought import find_altered
 from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, indeterminate, run_block
+from signing.judge.inputs import JudgeInputs
 from signing.judge.policy import SignaturePolicy
 from trust.algorithms import check_digest_algorithm, check_public_key, digest_named
 from trust.errors import TrustError
+from trust.report import PathReport
 
 
-def accept_signature(evidence: SignatureEvidence, policy: SignaturePolicy, at: datetime) -> BlockConclusion:
+def accept_signature(
+    evidence: SignatureEvidence, path: PathReport, inputs: JudgeInputs, at: datetime
+) -> BlockConclusion:
     """Run the block at a given time."""
+    policy = inputs.policy
     return run_block(
         Block.ACCEPTANCE,
         [
             ("whole-document", lambda: check_whole_document(evidence, policy)),
+            ("certificates-unaltered", lambda: check_certificates(evidence, path, inputs)),
             ("algorithms", lambda: check_algorithms(evidence, policy, at)),
         ],
     )
@@ -34,6 +41,16 @@ def check_whole_document(evidence: SignatureEvidence, policy: SignaturePolicy) -
         Reason.NOT_WHOLE_DOCUMENT,
         f"{outside} bytes, {coverage.later_revisions} later revision(s)",
         f"{outside} 字节，{coverage.later_revisions} 次后续修订",
+    )
+
+
+def check_certificates(evidence: SignatureEvidence, path: PathReport, inputs: JudgeInputs) -> Failure | None:
+    """One rule: no certificate that came with the signature is a known one with bytes changed."""
+    altered = find_altered(evidence.unverified_certificates, path.path, inputs)
+    if altered is None:
+        return None
+    return indeterminate(
+        SubIndication.SIG_CONSTRAINTS_FAILURE, Reason.CERTIFICATE_ALTERED, altered.subject_text
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from signing.judge.signing_certificate import identify_signing_certificate
 from signing.judge.validation_context import initialize_context
 from signing.judge.x509_validation import signer_role, validate_certificate
 from trust.report import PathReport
+
+_Step = Callable[[], BlockConclusion]
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,13 @@ def validate_basic(evidence: SignatureEvidence, inputs: JudgeInputs, at: datetim
     """Run the process at a given time."""
     # Steps 1 to 3: Format Checking, Identification of the Signing Certificate, Validation Context.
     blocks: list[BlockConclusion] = []
-    for block in (
+    first_steps: tuple[_Step, ...] = (
         lambda: check_format(evidence),
         lambda: identify_signing_certificate(evidence),
         lambda: initialize_context(inputs),
-    ):
-        blocks.append(block())
-        if blocks[-1].failure:
-            return BasicConclusion(tuple(blocks), blocks[-1].failure)
+    )
+    if failure := _run_steps(first_steps, blocks):
+        return BasicConclusion(tuple(blocks), failure)
     certificate = evidence.unverified_signing_certificate
     assert certificate is not None  # noqa: S101 - step 2 passed
     # Step 4: X.509 Certificate Validation; its failure waits, for a broken signature outweighs it.
@@ -46,12 +48,20 @@ def validate_basic(evidence: SignatureEvidence, inputs: JudgeInputs, at: datetim
     )
     blocks.append(x509)
     # Step 5: Cryptographic Verification. Step 6: Signature Acceptance Validation.
-    for block in (
+    last_steps: tuple[_Step, ...] = (
         lambda: verify_cryptographically(evidence, certificate),
-        lambda: accept_signature(evidence, inputs.policy, at),
-    ):
-        blocks.append(block())
-        if blocks[-1].failure:
-            return BasicConclusion(tuple(blocks), blocks[-1].failure, path)
+        lambda: accept_signature(evidence, path, inputs, at),
+    )
+    if failure := _run_steps(last_steps, blocks):
+        return BasicConclusion(tuple(blocks), failure, path)
     # Step 7: the status of step 4 is the status of the process.
     return BasicConclusion(tuple(blocks), x509.failure, path)
+
+
+def _run_steps(steps: tuple[_Step, ...], blocks: list[BlockConclusion]) -> Failure | None:
+    """Run blocks in order up to the first that fails; what ran is added to `blocks`."""
+    for step in steps:
+        blocks.append(step())
+        if failure := blocks[-1].failure:
+            return failure
+    return None

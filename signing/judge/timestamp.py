@@ -8,6 +8,7 @@ from typing import Final
 
 from signing.evidence import TimestampEvidence
 from signing.indication import SubIndication
+from signing.judge.brought import find_altered
 from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, failed, indeterminate, run_block
 from signing.judge.inputs import JudgeInputs
 from signing.judge.x509_validation import timestamp_role, validate_certificate
@@ -56,6 +57,7 @@ def validate_timestamp(evidence: TimestampEvidence, inputs: JudgeInputs, at: dat
         [
             ("token", lambda: None),
             ("certification-path", lambda: check_path(x509)),
+            ("certificates-unaltered", lambda: check_certificates(brought, path, inputs)),
             ("not-from-the-future", lambda: check_time(facts, at)),
         ],
     )
@@ -70,6 +72,15 @@ def check_path(x509: BlockConclusion) -> Failure | None:
     return indeterminate(
         failure.sub_indication, Reason.TIMESTAMP_UNTRUSTED, failure.detail_en, failure.detail_zh
     )
+
+
+def check_certificates(
+    brought: tuple[Certificate, ...], path: PathReport, inputs: JudgeInputs
+) -> Failure | None:
+    """One rule: no certificate that came with the token is a known one with bytes changed."""
+    if find_altered(brought, path.path, inputs) is None:
+        return None
+    return indeterminate(SubIndication.SIG_CONSTRAINTS_FAILURE, Reason.TIMESTAMP_INVALID)
 
 
 def check_time(facts: TimestampFacts, at: datetime) -> Failure | None:

@@ -1,1 +1,1 @@
-"""Reports: what the judge concluded, told to people and programs. `sentences` (zh, en), `simple` (JSON, text)."""
+"""Reports: what the judge concluded, for people and programs: `sentences` (zh, en), `simple` (JSON)."""

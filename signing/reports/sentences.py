@@ -80,7 +80,7 @@ _SENTENCES: Final[dict[Reason, Sentence]] = {
         _ASK_SIGNER_ZH,
     ),
     Reason.BYTE_RANGE_MALFORMED: Sentence(
-        "The signature does not say properly which part of the file it covers; the file was cut off or changed.",
+        "The signature does not say which part of the file it covers; the file was cut off or changed.",
         "签名未能正确标明其覆盖的范围，文件可能被截断或更改。",
         _ASK_SIGNER_EN,
         _ASK_SIGNER_ZH,

@@ -55,7 +55,7 @@ def write_time(moment: datetime) -> str:
 def _headline(report: dict[str, Any]) -> str:
     """Indication and sub-indication on one line."""
     sub_indication = report["sub_indication"]
-    return report["indication"] + (f" ({sub_indication})" if sub_indication else "")
+    return f"{report['indication']} ({sub_indication})" if sub_indication else str(report["indication"])
 
 
 def _verdict(failure: Failure | None, indication: str) -> dict[str, Any]:
