@@ -64,7 +64,7 @@ def compare(
 
 def machine() -> str:
     """Describe the machine the figures are of."""
-    return f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors, one core used"
+    return f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} processors, one used"
 
 
 def report(comparisons: Iterable[Comparison]) -> None:
