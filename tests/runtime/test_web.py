@@ -301,9 +301,17 @@ def test_a_failed_health_check_is_told_without_its_inside(make_app, tmp_path, cl
 
 @pytest.mark.parametrize(
     ("path", "answer"),
-    [("/ocsp", "ocsp"), ("/ocsp/a/b", "ocsp"), ("/oidc/token", "token"), ("/oidc/other", "flask"), ("/", "flask"),
-     ("", "flask"), ("/ocspx", "flask"), ("//ocsp", "flask")],
-)  # fmt: skip
+    [
+        ("/ocsp", "ocsp"),
+        ("/ocsp/a/b", "ocsp"),
+        ("/oidc/token", "token"),
+        ("/oidc/other", "flask"),
+        ("/", "flask"),
+        ("", "flask"),
+        ("/ocspx", "flask"),
+        ("//ocsp", "flask"),
+    ],
+)
 def test_hot_paths_are_matched_by_whole_segments(path, answer):
     def named(name):
         return lambda environ, start_response: [name]
