@@ -30,6 +30,7 @@ from runtime.settings import ServiceSettings
 
 Resolver = Callable[[str, int], list[str]]
 
+_DEFAULT_TIMEOUT_SECONDS = 10.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAXIMUM_URL_LENGTH = 2048
 _MAXIMUM_ADDRESSES = 4
@@ -49,7 +50,7 @@ class FetchPolicy:
 
     allowed_networks: tuple[Network, ...] = ()
     maximum_bytes: int = 32 * 1024 * 1024
-    timeout: float = 10.0
+    timeout: float = _DEFAULT_TIMEOUT_SECONDS
     trust_anchors: Path | None = None
 
 
@@ -97,10 +98,12 @@ class Fetcher:
             self._tls.load_verify_locations(cafile=policy.trust_anchors)
 
     @classmethod
-    def from_settings(cls, settings: ServiceSettings) -> Fetcher:
+    def from_settings(cls, settings: ServiceSettings, timeout: float = _DEFAULT_TIMEOUT_SECONDS) -> Fetcher:
         """Make the fetcher a service's settings describe; a network that is none raises ValueError."""
         networks = tuple(ipaddress.ip_network(text) for text in settings.allow_private_addresses)
-        return cls(FetchPolicy(allowed_networks=networks, trust_anchors=settings.trust_anchors))
+        return cls(
+            FetchPolicy(allowed_networks=networks, timeout=timeout, trust_anchors=settings.trust_anchors)
+        )
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
         """Fetch a URL."""

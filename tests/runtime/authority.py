@@ -40,6 +40,8 @@ class Issued:
 class Authority:
     """A root and an issuing CA whose certificates a test can bend as it needs."""
 
+    issuing_extensions: tuple[x509.ExtensionType, ...] = ()
+
     def __init__(self, folder: Path, name: str = "Test") -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,6 +144,8 @@ class Authority:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
             )
         )
+        for extension in self.issuing_extensions if issuer_key is not key else ():
+            builder = builder.add_extension(extension, critical=False)
         return builder.sign(issuer_key, hashes.SHA256())
 
     def _write(self, name: str, *certificates: x509.Certificate) -> Path:
