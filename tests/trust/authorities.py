@@ -102,7 +102,7 @@ def issue(
     serial: int | None = None,
     issuer_name: x509.Name | None = None,
 ) -> Party:
-    """A certificate; self-signed without an issuer. An authority unless `ca` says otherwise and none is named."""
+    """A certificate, self-signed without an issuer; an authority's when `ca` says so."""
     key = key or new_key()
     subject_name = subject if isinstance(subject, x509.Name) else name(subject)
     signing_key = issuer.key if issuer else key
@@ -209,7 +209,7 @@ def make_ocsp(
     builder = ocsp.OCSPResponseBuilder().add_response(
         (about or certificate).x509,
         issuer.x509,
-        algorithm or hashes.SHA1(),
+        algorithm or hashes.SHA1(),  # noqa: S303 - what clients send
         status,
         this_update,
         next_update,

@@ -247,7 +247,8 @@ def test_constraints_hold_further_down(city):
 
 def test_sha1_signature_is_refused_by_date(city):
     old = issue("Leaf", city.root, not_before=AT - 12 * YEAR)
-    der = signed_again(old, city.root.key, lambda tbs: None, algorithm="sha1_ecdsa", digest=hashes.SHA1())
+    digest = hashes.SHA1()  # noqa: S303 - to be refused
+    der = signed_again(old, city.root.key, lambda tbs: None, algorithm="sha1_ecdsa", digest=digest)
     inputs = ValidationInputs((city.root.ours,), revocation_policy=UNCHECKED, check_anchor_validity=False)
     leaf = Certificate.parse(der)
     assert codes(validate_path(leaf, inputs, AT)) == ["algorithm-refused"]
