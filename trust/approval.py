@@ -1,7 +1,9 @@
 """The approval statement: what a second officer's card signs before anything is issued.
 
 Canonical JSON (RFC 8259; members sorted, no spaces, UTF-8): one statement has one encoding, and
-whatever is not exactly that encoding is refused.  The signature around it is `trust.cms`.
+whatever is not exactly that encoding is refused.  The signature around it is `trust.cms` with a
+content type of its own: the same card signs documents, and a statement that somebody slipped in as
+a document to be signed must never become an approval.
 """
 
 from __future__ import annotations
@@ -9,12 +11,19 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from trust.cms import SignedDataFacts, parse_signed_data, sign_cms
 from trust.errors import TrustError
+from trust.signer import Signer
+
+# eContentType of approvals, under the documentation arc of RFC 5612; documents have id-data.
+APPROVAL_CONTENT_TYPE: Final = "1.3.6.1.4.1.32473.2.1"
+MAXIMUM_APPROVAL_SIZE: Final = 64 * 1024
 
 APPROVAL_VERSION: Final = 1
 MAXIMUM_STATEMENT_SIZE: Final = 16 * 1024
@@ -35,11 +44,14 @@ class ApprovalPurpose(StrEnum):
     """What the signature allows."""
 
     ISSUE = "issue"
+    REVOKE = "revoke"
+    SUSPEND = "suspend"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True)
 class ApprovalStatement:
-    """Issue these certificates, byte for byte, for this application, until then."""
+    """Do this with these certificates, byte for byte, for this application, until then."""
 
     application: str
     issuer_key_id: str
@@ -102,6 +114,29 @@ def parse_statement(data: bytes) -> ApprovalStatement:
     if encode_statement(statement) != data:
         raise ApprovalError("the statement is not in its canonical form", code="approval-not-canonical")
     return statement
+
+
+def sign_approval(
+    statement: bytes,
+    signer: Signer,
+    certificate: bytes,
+    *,
+    chain: Sequence[bytes] = (),
+    at: datetime | None = None,
+) -> bytes:
+    """Sign an encoded statement, once it has been read strictly, as CMS of the approvals' content type."""
+    parse_statement(statement)
+    return sign_cms(statement, signer, certificate, chain=chain, at=at, content_type=APPROVAL_CONTENT_TYPE)
+
+
+def parse_approval(data: bytes) -> tuple[ApprovalStatement, SignedDataFacts]:
+    """Read an approval: the statement inside, and the facts for `verify_signed_data`."""
+    facts = parse_signed_data(data, maximum_size=MAXIMUM_APPROVAL_SIZE)
+    if facts.content_type != APPROVAL_CONTENT_TYPE:
+        raise ApprovalError("this was signed as a document, not as an approval", code="approval-content-type")
+    if facts.content is None:
+        raise ApprovalError("the approval does not hold its statement", code="approval-detached")
+    return parse_statement(facts.content), facts
 
 
 def check_statement(statement: ApprovalStatement) -> None:

@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from trust.algorithms import (
@@ -19,7 +18,6 @@ from trust.algorithms import (
     SignatureAlgorithm,
     SignatureScheme,
     parse_algorithm,
-    parse_digest_algorithm,
     verify_with,
 )
 from trust.certificate import Certificate
@@ -35,19 +33,28 @@ from trust.encoding.cms import (
     signed_attributes,
 )
 from trust.encoding.der import DerError, Reader, Tag
-from trust.errors import TrustError
 from trust.names import names_match
 from trust.public_key import split_algorithm
+from trust.signed_attributes import (
+    CMSError,
+    SignedAttributes,
+    accepted_digest,
+    parse_signed_attributes,
+    read_attributes,
+    set_members,
+)
 
 __all__ = [
     "AttributeType",
     "CMSError",
     "ContentType",
+    "SignedAttributes",
     "SignedDataFacts",
     "assemble_signed_data",
     "check_signing_certificate",
     "digest_for",
     "encode_attribute",
+    "parse_signed_attributes",
     "parse_signed_data",
     "sign_cms",
     "signature_timestamp_attribute",
@@ -56,17 +63,8 @@ __all__ = [
 ]
 
 MAXIMUM_CERTIFICATES: Final = 32
-MAXIMUM_ATTRIBUTES: Final = 32
 _FIRST_VERSION, _LAST_VERSION = 1, 5
 _RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
-
-
-# Digests a message may be signed with today; MD5 and SHA-1 are refused by name.
-_ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
-
-
-class CMSError(TrustError):
-    """A signed message that is malformed, or whose signature does not cover what it should."""
 
 
 @dataclass(frozen=True)
@@ -183,15 +181,18 @@ def _parse_signer(
     _check_version(signer.read_integer(), "SignerInfo")
     issuer, serial_number, key_identifier = _read_signer_identifier(signer)
     digest_identifier = signer.read_raw(Tag.SEQUENCE)
-    digest = _accepted_digest(digest_identifier)
-    if digest_identifier not in _set_members(digests):
+    digest = accepted_digest(digest_identifier)
+    if digest_identifier not in set_members(digests):
         raise CMSError("the signer's digest is not announced", code="cms-digest", clause="RFC 5652 5.1")
-    attributes, raw_attributes = _read_signed_attributes(signer)
+    attributes = _read_signed_attributes(signer)
     algorithm = _signature_algorithm(signer.read_raw(Tag.SEQUENCE), digest)
     signature = signer.read_octet_string()
     unsigned = _read_unsigned_attributes(signer.enter_optional(der.context(1)))
     signer.finish()
-    _check_content_type(attributes, content_type)
+    if attributes.content_type != content_type:
+        raise CMSError(
+            "the signed content type is not the content's", code="cms-content-type", clause="RFC 5652 11.1"
+        )
     return SignedDataFacts(
         der=data,
         content_type=content_type,
@@ -201,24 +202,15 @@ def _parse_signer(
         signer_issuer=issuer,
         signer_serial_number=serial_number,
         signer_key_identifier=key_identifier,
-        signed_attributes=raw_attributes,
-        attributes=MappingProxyType(attributes),
-        message_digest=_message_digest(attributes),
-        signing_time=_signing_time(attributes),
-        signing_certificate_digest=_signing_certificate(attributes),
+        signed_attributes=attributes.encoded,
+        attributes=attributes.values,
+        message_digest=attributes.message_digest,
+        signing_time=attributes.signing_time,
+        signing_certificate_digest=attributes.signing_certificate_digest,
         signature_algorithm=algorithm,
         signature=signature,
         unsigned_attributes=unsigned,
     )
-
-
-def _set_members(encoded: bytes) -> list[bytes]:
-    """Encoded members of a SET OF."""
-    members = Reader(encoded).enter(Tag.SET)
-    result: list[bytes] = []
-    while not members.at_end:
-        result.append(members.read_raw())
-    return result
 
 
 def _read_signer_identifier(signer: Reader) -> tuple[bytes | None, int | None, bytes | None]:
@@ -230,18 +222,6 @@ def _read_signer_identifier(signer: Reader) -> tuple[bytes | None, int | None, b
     serial_number = identifier.read_integer()
     identifier.finish()
     return issuer, serial_number, None
-
-
-def _accepted_digest(identifier: bytes) -> DigestAlgorithm:
-    """The digest algorithm, refused when it is one of yesterday."""
-    digest = parse_digest_algorithm(identifier)
-    if digest not in _ACCEPTED_DIGESTS:
-        raise CMSError(
-            f"signed with {digest.label}, which is not accepted; sign with sha256 or better",
-            code="cms-weak-digest",
-            clause="NIST SP 800-131A",
-        )
-    return digest
 
 
 def _signature_algorithm(identifier: bytes, digest: DigestAlgorithm) -> SignatureAlgorithm:
@@ -257,85 +237,18 @@ def _signature_algorithm(identifier: bytes, digest: DigestAlgorithm) -> Signatur
     return algorithm
 
 
-# --- attributes ---------------------------------------------------------------------------------
-
-
-def _read_signed_attributes(signer: Reader) -> tuple[dict[str, bytes], bytes]:
-    """Signed attributes by type, each with one value, and their encoding as it was signed (RFC 5652 5.4)."""
+def _read_signed_attributes(signer: Reader) -> SignedAttributes:
+    """The signed attributes, stored as [0] IMPLICIT and signed as SET OF (RFC 5652 5.4)."""
     if signer.peek() != der.context(0):
         raise CMSError("there are no signed attributes", code="cms-no-attributes", clause="RFC 5652 5.3")
-    encoded = bytes((Tag.SET,)) + signer.read_raw(der.context(0))[1:]
-    der.check_der(encoded)
-    attributes: dict[str, bytes] = {}
-    for oid, values in _read_attributes(Reader(encoded).enter(Tag.SET)):
-        if oid in attributes or len(values) != 1:
-            raise CMSError(
-                f"attribute {oid} does not have exactly one value",
-                code="cms-attribute-repeated",
-                clause="RFC 5652 11",
-            )
-        attributes[oid] = values[0]
-    return attributes, encoded
+    return parse_signed_attributes(bytes((Tag.SET,)) + signer.read_raw(der.context(0))[1:])
 
 
 def _read_unsigned_attributes(reader: Reader | None) -> tuple[tuple[str, bytes], ...]:
     """Unsigned attributes as (type, value), a pair for each value."""
     if reader is None:
         return ()
-    return tuple((oid, value) for oid, values in _read_attributes(reader) for value in values)
-
-
-def _read_attributes(reader: Reader) -> list[tuple[str, list[bytes]]]:
-    """Attributes with their encoded values."""
-    attributes: list[tuple[str, list[bytes]]] = []
-    while not reader.at_end:
-        if len(attributes) == MAXIMUM_ATTRIBUTES:
-            raise CMSError(f"more than {MAXIMUM_ATTRIBUTES} attributes", code="cms-too-many-attributes")
-        attribute = reader.enter()
-        oid = attribute.read_oid()
-        values = _set_members(attribute.read_raw(Tag.SET))
-        attribute.finish()
-        attributes.append((oid, values))
-    return attributes
-
-
-def _required(attributes: Mapping[str, bytes], oid: str, name: str) -> bytes:
-    """The value of an attribute that must be there."""
-    if oid not in attributes:
-        raise CMSError(f"the {name} attribute is missing", code=f"cms-no-{name}", clause="RFC 5652 5.3")
-    return attributes[oid]
-
-
-def _check_content_type(attributes: Mapping[str, bytes], content_type: str) -> None:
-    """Check that the signed content type is the one of the content (RFC 5652 11.1)."""
-    if _required(attributes, AttributeType.CONTENT_TYPE, "content-type") != der.oid(content_type):
-        raise CMSError(
-            "the signed content type is not the content's", code="cms-content-type", clause="RFC 5652 11.1"
-        )
-
-
-def _message_digest(attributes: Mapping[str, bytes]) -> bytes:
-    """The message-digest attribute (RFC 5652 11.2)."""
-    reader = Reader(_required(attributes, AttributeType.MESSAGE_DIGEST, "message-digest"))
-    return reader.read_octet_string()
-
-
-def _signing_time(attributes: Mapping[str, bytes]) -> datetime | None:
-    """The claimed signing time, if there is one (RFC 5652 11.3)."""
-    value = attributes.get(AttributeType.SIGNING_TIME)
-    return None if value is None else Reader(value).read_time()
-
-
-def _signing_certificate(attributes: Mapping[str, bytes]) -> tuple[DigestAlgorithm, bytes] | None:
-    """Digest of the signer's certificate in signing-certificate-v2, the first listed (RFC 5035 3 and 4)."""
-    value = attributes.get(AttributeType.SIGNING_CERTIFICATE_V2)
-    if value is None:
-        return None
-    identifier = der.read_sequence(value).enter().enter()
-    digest = DigestAlgorithm.SHA256
-    if identifier.peek() == Tag.SEQUENCE:
-        digest = _accepted_digest(identifier.read_raw())
-    return digest, identifier.read_octet_string()
+    return tuple((oid, value) for oid, values in read_attributes(reader) for value in values)
 
 
 # --- verifying ----------------------------------------------------------------------------------

@@ -10,14 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.trust.samples import AT, authority, openssl, party
 from trust.approval import (
+    APPROVAL_CONTENT_TYPE,
     MAXIMUM_STATEMENT_SIZE,
     ApprovalError,
     ApprovalPurpose,
     ApprovalStatement,
     encode_statement,
+    parse_approval,
     parse_statement,
+    sign_approval,
 )
+from trust.cms import CMSError, sign_cms, verify_signed_data
 
 STATEMENT = ApprovalStatement(
     application="A-2026-0001",
@@ -169,3 +174,54 @@ def test_only_approval_errors_escape_and_no_change_goes_unseen(data):
 def test_any_json_is_refused_calmly(document):
     with pytest.raises(ApprovalError):
         parse_statement(json.dumps(document).encode())
+
+
+# --- the signature around it --------------------------------------------------------------------
+
+
+def test_an_approval_comes_back():
+    officer = party("p256")
+    approval = sign_approval(ENCODED, officer.signer, officer.der, at=AT)
+    statement, facts = parse_approval(approval)
+    assert statement == STATEMENT
+    assert verify_signed_data(facts).der == officer.der
+
+
+@pytest.mark.foreign
+def test_openssl_checks_an_approval_and_prints_the_statement(tmp_path):
+    officer = party("p256")
+    (tmp_path / "approval").write_bytes(sign_approval(ENCODED, officer.signer, officer.der, at=AT))
+    root = authority().write(tmp_path / "root.pem")
+    verify = ["cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", tmp_path / "approval"]
+    verify += ["-CAfile", root, "-purpose", "any", "-attime", int(AT.timestamp()), "-out", tmp_path / "out"]
+    openssl(*verify)
+    assert (tmp_path / "out").read_bytes() == ENCODED
+
+
+def test_a_statement_signed_as_a_document_is_no_approval():
+    officer = party("p256")
+    with pytest.raises(ApprovalError) as caught:
+        parse_approval(sign_cms(ENCODED, officer.signer, officer.der))
+    assert caught.value.code == "approval-content-type"
+
+
+def test_an_approval_without_its_statement_is_refused():
+    officer = party("p256")
+    detached = sign_cms(
+        ENCODED, officer.signer, officer.der, detached=True, content_type=APPROVAL_CONTENT_TYPE
+    )
+    with pytest.raises(ApprovalError) as caught:
+        parse_approval(detached)
+    assert caught.value.code == "approval-detached"
+
+
+def test_what_is_no_statement_is_not_signed():
+    officer = party("p256")
+    with pytest.raises(ApprovalError):
+        sign_approval(ENCODED + b" ", officer.signer, officer.der)
+
+
+def test_a_large_approval_is_refused():
+    with pytest.raises(CMSError) as caught:
+        parse_approval(bytes(100_000))
+    assert caught.value.code == "der-too-large"

@@ -17,6 +17,7 @@ from trust.cms import (
     ContentType,
     assemble_signed_data,
     encode_attribute,
+    parse_signed_attributes,
     parse_signed_data,
     sign_cms,
     signature_timestamp_attribute,
@@ -497,3 +498,43 @@ def test_noise_is_refused(data):
 
 def test_cms_offers_the_writer_too():
     assert cms.sign_cms is sign_cms
+
+
+# --- attributes alone, as a card's agent sees them ----------------------------------------------
+
+
+def test_attributes_are_read_before_they_are_signed():
+    digest = hashlib.sha256(CONTENT).digest()
+    attributes = signed_attributes(digest, ContentType.DATA, party("p256").der, AT)
+    read = parse_signed_attributes(attributes)
+    assert (read.content_type, read.message_digest, read.signing_time) == (ContentType.DATA, digest, AT)
+    assert read.signing_certificate_digest is not None
+    assert read.signing_certificate_digest[1] == hashlib.sha256(party("p256").der).digest()
+
+
+@pytest.mark.parametrize(
+    ("encoded", "code"),
+    [
+        (b"", "der-truncated"),
+        (der.set_of(*BASE) + b"\0", "der-trailing-data"),
+        (der.sequence(*sorted(BASE)), "der-wrong-tag"),
+        (b"\xa0" + der.set_of(*BASE)[1:], "der-wrong-tag"),
+        (der.set_of(), "cms-no-content-type"),
+        (der.set_of(*BASE, encode_attribute("1.2.3", der.octet_string(bytes(70_000)))), "der-too-large"),
+    ],
+)
+def test_what_are_no_attributes(encoded, code):
+    with pytest.raises(CMSError) as caught:
+        parse_signed_attributes(encoded)
+    assert caught.value.code == code
+
+
+@given(st.data())
+def test_only_cms_errors_escape_from_attributes(data):
+    good = der.set_of(*BASE)
+    changed = bytearray(good)
+    changed[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        parse_signed_attributes(bytes(changed))
+    except TrustError:
+        return
