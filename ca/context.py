@@ -55,7 +55,10 @@ def open_context(settings: AuthoritySettings) -> AuthorityContext:
 def lock_state(session: Session) -> AuthorityState:
     """Take the authority's one row for this transaction: counters then move in commit order."""
     state = session.scalars(
-        sa.select(AuthorityState).where(AuthorityState.id == _STATE_ROW).with_for_update()
+        sa.select(AuthorityState)
+        .where(AuthorityState.id == _STATE_ROW)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).first()
     if state is None:
         state = AuthorityState(id=_STATE_ROW, feed_sequence=0, ceremony_closed_at=None)

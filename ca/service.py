@@ -6,6 +6,7 @@ signature, the certificate before it leaves.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ca import independent
-from ca.approval import ApprovalTrust, check_stored_digests, verify_approval
+from ca.approval import check_stored_digests, verify_approval
 from ca.context import AuthorityContext, append_status_change, lock_state, open_context
-from ca.errors import ApprovalError, CeremonyError, PreparationError
+from ca.errors import ApprovalError, CaError, CeremonyError, PreparationError
 from ca.inventory import Inventory
 from ca.issuance import serial_text, sign_prepared, subject_number_of
 from ca.models import IssuedCertificate, Preparation, PreparedCertificate, Standing, StatusEvent
@@ -28,17 +29,20 @@ from ca.officers import (
     officer_by_certificate,
     officer_by_subject,
 )
+from ca.orders import StatusOrders
 from ca.preparation import (
     CEREMONY,
     CertificateOrder,
     PreparationService,
     PreparationView,
-    check_keys_unused,
 )
 from ca.publication import CrlPublisher
+from ca.redemption import approval_trust, prepared_rows, redeem, redeemable
 from ca.settings import AuthoritySettings
 from ca.standing import FeedPage, StandingService
 from trust.certificate import Certificate
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class CertificateAuthority:
         self.standing = StandingService(context)
         self.publisher = CrlPublisher(context)
         self.inventory = Inventory(context)
+        self.orders = StatusOrders(context, self.standing, self.publisher)
         self._preparations = PreparationService(context)
 
     @classmethod
@@ -82,15 +87,18 @@ class CertificateAuthority:
     def issue(self, preparation_id: str, approval: bytes, *, at: datetime) -> IssuedView:
         """Issue what was prepared, once, on an approval signed by a second officer's card."""
         # The officer's status is judged by a CRL that knows every revocation so far.
+        context = self.context
         self.publisher.publish_when_due(at)
-        with self.context.database.session() as session:
+        with context.database.session() as session:
             # 1. The preparation exists and can still be redeemed.
-            preparation = _redeemable(session, preparation_id, at)
+            preparation = redeemable(session, preparation_id, at)
             check_stored_digests(
-                preparation.statement, [row.tbs for row in _prepared(session, preparation_id)]
+                preparation.statement, [row.tbs for row in prepared_rows(session, preparation_id)]
             )
             # 2. The approval is a good signature of an officer's card over exactly this statement.
-            signer = verify_approval(approval, preparation.statement, self._approval_trust(session), at)
+            signer = verify_approval(
+                approval, preparation.statement, approval_trust(session, context, self.publisher), at
+            )
             # 3. The signer may approve, and is not the one who asked.
             officer = officer_by_certificate(session, signer.fingerprint)
             check_role(officer, OfficerRole.APPROVING)
@@ -100,7 +108,7 @@ class CertificateAuthority:
                     code="approver-is-requester",
                 )
             # 4. Redeemed once; the intent is on record before the signature.
-            self._redeem(session, preparation, approval, signer.fingerprint, at)
+            redeem(session, context, preparation, approval, signer.fingerprint, at)
         # 5. Sign, compare, check, store.
         return self._complete(preparation_id, at)
 
@@ -115,8 +123,8 @@ class CertificateAuthority:
                 )
         prepared = self._preparations.prepare(application_id, CEREMONY, orders, at=at)
         with self.context.database.session() as session:
-            preparation = _redeemable(session, prepared.preparation_id, at)
-            self._redeem(session, preparation, None, None, at)
+            preparation = redeemable(session, prepared.preparation_id, at)
+            redeem(session, self.context, preparation, None, None, at)
         return self._complete(prepared.preparation_id, at)
 
     def officers(self) -> Sequence[OfficerView]:
@@ -162,59 +170,23 @@ class CertificateAuthority:
                     )
                 )
             )
+        completed = []
         for preparation_id in waiting:
-            self._complete(preparation_id, at)
-        return waiting
+            try:
+                self._complete(preparation_id, at)
+                completed.append(preparation_id)
+            except CaError:
+                # One that cannot be completed must not keep the others waiting; it stays on the list.
+                _LOG.exception("preparation %s was redeemed and cannot be completed", preparation_id)
+        return completed
 
-    def _approval_trust(self, session: Session) -> ApprovalTrust:
-        """The authorities and CRLs an approval is held against."""
-        context = self.context
-        return ApprovalTrust(
-            anchors=(context.root,),
-            intermediates=(context.issuer.certificate,),
-            crls=tuple(view.der for view in self.publisher.current_in(session)),
-            policy_arc=context.settings.policy_arc,
-        )
-
-    def _redeem(
-        self,
-        session: Session,
-        preparation: Preparation,
-        approval: bytes | None,
-        approver: str | None,
-        at: datetime,
-    ) -> None:
-        """Use the preparation up; whoever comes second finds nothing to redeem."""
-        lock_state(session)
-        redeemed = session.execute(
-            sa.update(Preparation)
-            .where(
-                Preparation.id == preparation.id,
-                Preparation.redeemed_at.is_(None),
-                Preparation.expires_at > at,
-            )
-            .values(redeemed_at=at, approval=approval, approver=approver)
-            .returning(Preparation.id)
-            .execution_options(synchronize_session=False)
-        ).first()
-        if redeemed is None:
-            raise PreparationError(
-                "the preparation has been redeemed; prepare again", code="preparation-redeemed"
-            )
-        rows = _prepared(session, preparation.id)
-        check_keys_unused(session, [row.key_digest for row in rows], preparation.id)
-        self.context.audit.append(
-            session,
-            at=at,
-            actor=approver or CEREMONY,
-            action="preparation.redeemed",
-            subject=preparation.id,
-            details={
-                "application": preparation.application_id,
-                "requester": preparation.requester,
-                "serial_numbers": [row.serial_number for row in rows],
-            },
-        )
+    def issued(self, preparation_id: str) -> IssuedView | None:
+        """What was issued for a preparation; None while nothing was."""
+        with self.context.database.session() as session:
+            preparation = session.get(Preparation, preparation_id)
+            if preparation is None or preparation.completed_at is None:
+                return None
+            return IssuedView(_stored(session, prepared_rows(session, preparation_id)), self.chain)
 
     def _complete(self, preparation_id: str, at: datetime) -> IssuedView:
         """Sign what was redeemed, check it independently, and store it before it leaves."""
@@ -223,7 +195,7 @@ class CertificateAuthority:
             # The state's row first, as everywhere: two transactions never wait for each other.
             lock_state(session)
             preparation = session.get_one(Preparation, preparation_id, with_for_update=True)
-            rows = _prepared(session, preparation_id)
+            rows = prepared_rows(session, preparation_id)
             if preparation.completed_at is not None:
                 return IssuedView(_stored(session, rows), self.chain)
             signed = [sign_prepared(context.issuer, row.tbs) for row in rows]
@@ -245,29 +217,6 @@ class CertificateAuthority:
                 },
             )
             return IssuedView(tuple(certificate.der for certificate in signed), self.chain)
-
-
-def _redeemable(session: Session, preparation_id: str, at: datetime) -> Preparation:
-    """The preparation, if it exists, was not redeemed and has not expired."""
-    preparation = session.get(Preparation, preparation_id)
-    if preparation is None:
-        raise PreparationError("there is no such preparation", code="preparation-unknown")
-    if preparation.redeemed_at is not None:
-        raise PreparationError(
-            "the preparation has been redeemed; prepare again", code="preparation-redeemed"
-        )
-    if preparation.expires_at <= at:
-        raise PreparationError("the preparation has expired; prepare again", code="preparation-expired")
-    return preparation
-
-
-def _prepared(session: Session, preparation_id: str) -> Sequence[PreparedCertificate]:
-    """The prepared certificates in order."""
-    return session.scalars(
-        sa.select(PreparedCertificate)
-        .where(PreparedCertificate.preparation_id == preparation_id)
-        .order_by(PreparedCertificate.position)
-    ).all()
 
 
 def _stored(session: Session, rows: Sequence[PreparedCertificate]) -> tuple[bytes, ...]:

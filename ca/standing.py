@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ca.context import AuthorityContext, append_status_change
+from ca.context import AuthorityContext, append_status_change, lock_state
 from ca.errors import CertificateStatusError
 from ca.models import IssuedCertificate, Standing, StatusChange, StatusEvent
 from trust.status import CRLReason
@@ -69,11 +69,7 @@ class StandingService:
 
     def revoke(self, serial_number: str, reason: CRLReason, *, actor: str, at: datetime) -> None:
         """Revoke a certificate for good (RFC 5280 5.3.1)."""
-        if reason not in REVOCATION_REASONS:
-            allowed = ", ".join(each.text for each in REVOCATION_REASONS)
-            raise CertificateStatusError(
-                f"{reason.text} is not a reason to revoke by; use {allowed}", code="reason-not-allowed"
-            )
+        check_reason(reason)
         self._change(serial_number, StatusEvent.REVOKED, reason, actor, at)
 
     def suspend(self, serial_number: str, *, actor: str, at: datetime) -> None:
@@ -114,33 +110,61 @@ class StandingService:
         actor: str,
         at: datetime,
     ) -> None:
-        """Change the standing if it allows the event: row, feed entry and audit record together."""
+        """Change the standing in a transaction of its own."""
         with self._context.database.session() as session:
-            certificate = _locked(session, serial_number)
-            if certificate.standing not in _ALLOWED_BEFORE[event]:
-                raise CertificateStatusError(
-                    f"certificate {serial_number} is {certificate.standing} and cannot be {event.value}",
-                    code="standing-not-allowed",
-                )
-            before = certificate.standing
-            certificate.standing = _STANDING_AFTER[event]
-            # A suspension that becomes a revocation counts from when the certificate stopped being good.
-            if not (event is StatusEvent.REVOKED and before == Standing.SUSPENDED):
-                certificate.standing_since = at
-            certificate.reason = reason
-            append_status_change(session, serial_number, event, certificate.standing_since, reason)
-            self._context.audit.append(
-                session,
-                at=at,
-                actor=actor,
-                action=f"certificate.{event.value}",
-                subject=certificate.fingerprint,
-                details={
-                    "serial_number": serial_number,
-                    "before": before,
-                    "reason": reason.text if reason is not None else None,
-                },
+            self.change(session, serial_number, event, reason, actor, at)
+
+    @staticmethod
+    def check_allowed(serial_number: str, standing: str, event: StatusEvent) -> None:
+        """Check that a certificate that stands so may be changed so."""
+        if standing not in _ALLOWED_BEFORE[event]:
+            raise CertificateStatusError(
+                f"certificate {serial_number} is {standing} and cannot be {event.value}",
+                code="standing-not-allowed",
             )
+
+    def change(
+        self,
+        session: Session,
+        serial_number: str,
+        event: StatusEvent,
+        reason: CRLReason | None,
+        actor: str,
+        at: datetime,
+    ) -> None:
+        """Change the standing within the caller's transaction: row, feed entry and audit record together."""
+        lock_state(session)
+        certificate = _locked(session, serial_number)
+        before = certificate.standing
+        self.check_allowed(serial_number, before, event)
+        certificate.standing = _STANDING_AFTER[event]
+        # A suspension that becomes a revocation counts from when the certificate stopped being good.
+        if not (event is StatusEvent.REVOKED and before == Standing.SUSPENDED):
+            certificate.standing_since = at
+        certificate.reason = reason
+        append_status_change(session, serial_number, event, certificate.standing_since, reason)
+        self._context.audit.append(
+            session,
+            at=at,
+            actor=actor,
+            action=f"certificate.{event.value}",
+            subject=certificate.fingerprint,
+            details={
+                "serial_number": serial_number,
+                "before": before,
+                "reason": reason.text if reason is not None else None,
+            },
+        )
+
+
+def check_reason(reason: CRLReason | None) -> None:
+    """Check that a certificate may be revoked for this reason."""
+    if reason not in REVOCATION_REASONS:
+        allowed = ", ".join(each.text for each in REVOCATION_REASONS)
+        name = reason.text if reason is not None else "no reason"
+        raise CertificateStatusError(
+            f"{name} is not a reason to revoke by; use {allowed}", code="reason-not-allowed"
+        )
 
 
 def _locked(session: Session, serial_number: str) -> IssuedCertificate:

@@ -29,7 +29,7 @@ from ca.inventory import CertificateQuery, CertificateView
 from ca.preparation import CertificateOrder
 from ca.profiles import AlternativeNames, SubjectDescription
 from ca.publication import CrlView, issuer_key_id
-from ca.service import CertificateAuthority
+from ca.service import CertificateAuthority, IssuedView
 from ca.settings import AuthoritySettings
 from runtime import clock, metrics
 from runtime.internal import callers
@@ -138,10 +138,12 @@ def _for_registration(authority: CertificateAuthority) -> flask.Blueprint:
         issued = authority.issue(
             wire.text(document, "preparation_id"), wire.octets(document, "approval"), at=at()
         )
-        return {
-            "certificates": [wire.encoded(each) for each in issued.certificates],
-            "chain": [wire.encoded(each) for each in issued.chain],
-        }
+        return _issued(issued)
+
+    @blueprint.get("/internal/preparations/<preparation_id>")
+    @callers(RA)
+    def preparation(preparation_id: str) -> dict[str, Any]:
+        return _issued(authority.issued(preparation_id))
 
     @blueprint.post("/internal/<any(revoke, suspend, release):verb>")
     @callers(RA)
@@ -220,6 +222,15 @@ def _for_status(authority: CertificateAuthority) -> flask.Blueprint:
         return {"crls": [_crl(view) for view in authority.publisher.current()]}
 
     return blueprint
+
+
+def _issued(view: IssuedView | None) -> dict[str, Any]:
+    """What was issued, as JSON; empty lists when nothing was."""
+    certificates, chain = (view.certificates, view.chain) if view else ((), ())
+    return {
+        "certificates": [wire.encoded(each) for each in certificates],
+        "chain": [wire.encoded(each) for each in chain],
+    }
 
 
 def _read_order(document: Mapping[str, Any]) -> CertificateOrder:

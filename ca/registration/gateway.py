@@ -29,6 +29,10 @@ class AuthorityGateway(Protocol):
         """Have an approved preparation issued."""
         ...
 
+    def issued(self, preparation_id: str) -> IssuedView | None:
+        """What was issued for a preparation, if the answer to `issue` was lost."""
+        ...
+
     def officers(self) -> Sequence[OfficerView]:
         """The officers the issuing process knows."""
         ...
@@ -49,6 +53,10 @@ class DirectGateway:
     def issue(self, preparation_id: str, approval: bytes, *, at: datetime) -> IssuedView:
         """Have an approved preparation issued."""
         return self.authority.issue(preparation_id, approval, at=at)
+
+    def issued(self, preparation_id: str) -> IssuedView | None:
+        """What was issued for a preparation."""
+        return self.authority.issued(preparation_id)
 
     def officers(self) -> Sequence[OfficerView]:
         """The officers the issuing process knows."""
@@ -91,17 +99,16 @@ class HttpGateway:
             "/internal/issue",
             {"preparation_id": preparation_id, "approval": base64.b64encode(approval).decode("ascii")},
         )
-        return IssuedView(
-            tuple(base64.b64decode(each) for each in answer["certificates"]),
-            tuple(base64.b64decode(each) for each in answer["chain"]),
-        )
+        return _read_issued(answer)
+
+    def issued(self, preparation_id: str) -> IssuedView | None:
+        """What was issued for a preparation."""
+        answer = self._get(f"/internal/preparations/{preparation_id}")
+        return _read_issued(answer) if answer["certificates"] else None
 
     def officers(self) -> Sequence[OfficerView]:
         """The officers the issuing process knows."""
-        try:
-            answer = self.client.get_json("/internal/officers")
-        except RuntimeServiceError as error:
-            raise _translated(error) from error
+        answer = self._get("/internal/officers")
         return [
             OfficerView(
                 each["fingerprint"],
@@ -114,12 +121,27 @@ class HttpGateway:
             for each in answer["officers"]
         ]
 
+    def _get(self, path: str) -> Any:
+        """Get and translate what comes back."""
+        try:
+            return self.client.get_json(path)
+        except RuntimeServiceError as error:
+            raise _translated(error) from error
+
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Post and translate what comes back."""
         try:
             return self.client.post_json(path, body)
         except RuntimeServiceError as error:
             raise _translated(error) from error
+
+
+def _read_issued(answer: Mapping[str, Any]) -> IssuedView:
+    """Certificates and chain from JSON."""
+    return IssuedView(
+        tuple(base64.b64decode(each) for each in answer["certificates"]),
+        tuple(base64.b64decode(each) for each in answer["chain"]),
+    )
 
 
 def _encode_order(order: CertificateOrder) -> dict[str, Any]:

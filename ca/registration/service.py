@@ -219,7 +219,7 @@ class RegistrationService:
             application = _load(session, application_id)
             check_verb(ApplicationState(application.state), ApplicationVerb.APPROVE)
             preparation_id = application.preparation_id or ""
-        issued = self._gateway.issue(preparation_id, approval, at=at)
+        issued = self._issue(preparation_id, approval, at)
         with self._database.session() as session:
             application = _load(session, application_id)
             application.state = ApplicationState.ISSUED.value
@@ -230,6 +230,16 @@ class RegistrationService:
                 row.certificate = certificate
             self._record(session, at, actor, "application.issued", application_id)
         return issued
+
+    def _issue(self, preparation_id: str, approval: bytes, at: datetime) -> IssuedView:
+        """Have it issued; when the answer of an earlier attempt was lost, fetch what was issued then."""
+        try:
+            return self._gateway.issue(preparation_id, approval, at=at)
+        except CaError as error:
+            issued = self._gateway.issued(preparation_id) if error.code == "preparation-redeemed" else None
+            if issued is None:
+                raise
+            return issued
 
     def refuse(self, application_id: str, reason: str, *, actor: str, at: datetime) -> None:
         """Refuse an application, with the reason the applicant is told."""
