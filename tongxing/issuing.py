@@ -45,19 +45,19 @@ class IssuingDesk:
         self._desk = desk
         self._cards = cards
         self._approver = approver
-        self._requester = _officer_number(registration.gateway, requester.name)
+        self.requester = _officer_number(registration.gateway, requester.name)
 
     def register(self, card: DemoCard) -> None:
         """Enter the person, and the enterprise, of a card in the registers, unless they are there."""
         self._unless_there(
             lambda: self._registration.add_person(
-                card.name, card.identity_number, actor=self._requester, at=clock.now()
+                card.name, card.identity_number, actor=self.requester, at=clock.now()
             )
         )
         if card.kind is Kind.ENTERPRISE:
             self._unless_there(
                 lambda: self._registration.add_enterprise(
-                    card.enterprise_name, card.uscc, actor=self._requester, at=clock.now()
+                    card.enterprise_name, card.uscc, actor=self.requester, at=clock.now()
                 )
             )
 
@@ -66,7 +66,7 @@ class IssuingDesk:
         claim = ApplicantClaim(
             SubjectShape(card.kind.value), card.name, card.identity_number, card.enterprise_name, card.uscc
         )
-        return self._registration.apply(claim, requester=self._requester, at=clock.now())
+        return self._registration.apply(claim, requester=self.requester, at=clock.now())
 
     def prepare(self, application: ApplicationView, card: DemoCard) -> tuple[CardOrder, bytes]:
         """Make the keys on the card and have the certificates prepared; return what is to be approved."""
@@ -83,7 +83,7 @@ class IssuingDesk:
     def issue(self, application: ApplicationView, order: CardOrder, approval: bytes) -> IssuedCard:
         """Redeem the approval, and write what was issued to the card."""
         issued = self._registration.complete(
-            application.application_id, approval, actor=self._requester, at=clock.now()
+            application.application_id, approval, actor=self.requester, at=clock.now()
         )
         authentication, signature = issued.certificates
         self._desk.write_certificates(order, CardCertificates(authentication, signature, issued.chain))

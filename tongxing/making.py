@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,9 @@ def make_town(layout: TownLayout, wanted: TownSettings, announce: Callable[[str]
     layout.finish()
 
 
-def open_desk(layout: TownLayout) -> CardDesk:
-    """Return the desk that personalises the town's virtual cards."""
-    pins = {card.file_name: card.pin for card in (*OFFICERS, *SUBSCRIBERS)}
+def open_desk(layout: TownLayout, further_pins: Mapping[str, str] | None = None) -> CardDesk:
+    """Return the desk that personalises the town's virtual cards; each is given a PIN known beforehand."""
+    pins = {card.file_name: card.pin for card in (*OFFICERS, *SUBSCRIBERS)} | dict(further_pins or {})
     master_key = (layout.service("desk") / "secrets/master-key").read_bytes()
     return virtual_desk(layout.cards, layout.service("desk") / "journal", pins, master_key)
 

@@ -49,6 +49,7 @@ class ChildSpec:
     command: tuple[str, ...]
     ports: tuple[int, ...]
     health_url: str
+    directory: Path | None = None
 
 
 class Child:
@@ -67,6 +68,7 @@ class Child:
         with self._open_log() as log:
             self.process = subprocess.Popen(
                 self.spec.command,
+                cwd=self.spec.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -80,7 +82,8 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def schedule_restart(self) -> bool:
-        """Decide when to start again; False when the process died too often."""
+        """Clear away what the dead process left; decide when to start again, or (False) that it is enough."""
+        self._kill_group()
         now = time.monotonic()
         recent = [start for start in self._starts if now - start < _RESTART_WINDOW_SECONDS]
         if len(recent) > _MAXIMUM_RESTARTS:
@@ -102,8 +105,13 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        """Kill what the process started and left behind; its session is its own."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def log_tail(self) -> str:
         """Return the last lines of the log, for a person to read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tongxing.supervisor import ChildSpec, Supervisor
 SITES = ("site-a", "site-b")
 AGENT = "agent"
 _HEALTH_PATH = "/healthz"
+_SOURCE_TREE = Path(__file__).resolve().parent.parent
 
 
 class Town:
@@ -61,7 +63,8 @@ class Town:
         ]
         if AGENT in self.document:
             specs.append(self.agent_spec(script=agent_script))
-        specs += [self._site_spec(name) for name in SITES if name in self.document]
+        if (_SOURCE_TREE / "examples" / "relying_site").is_dir():
+            specs += [self._site_spec(name) for name in SITES if name in self.document]
         return specs
 
     def supervisor(self, announce: Callable[[str], None], agent_script: Path | None = None) -> Supervisor:
@@ -107,17 +110,20 @@ class Town:
         return ChildSpec(name, (sys.executable, "-m", "tongxing", *arguments), ports, health)
 
     def _site_spec(self, name: str) -> ChildSpec:
-        return self._spec(name, ("town", "site", name, "--settings", str(self.layout.settings_file)))
+        """Return a relying site: the example in the source tree, a program of its own."""
+        spec = self._spec(name, ())
+        command = (sys.executable, "-m", "examples.relying_site", str(self.layout.settings_file), name)
+        return replace(spec, command=command, directory=_SOURCE_TREE)
 
     def agent_spec(self, *, port: int | None = None, script: Path | None = None) -> ChildSpec:
         """Return the card agent's process; a script answers in place of a person (demonstration, tests)."""
         agent = self.agent
         port = port or agent.port
-        arguments = ["card", "--virtual", str(agent.cards), "agent", "--port", str(port)]
+        arguments = ["card", "agent", "--virtual", str(agent.cards), "--port", str(port)]
         for origin in agent.origins:
             arguments += ["--origin", origin]
         if script is not None:
-            arguments += ["--script", str(script)]
+            arguments += ["--prompt", "script", "--script", str(script)]
         command = (sys.executable, "-m", "tongxing", *arguments)
         return ChildSpec(AGENT, command, (port,), f"http://127.0.0.1:{port}/status")
 

@@ -104,6 +104,11 @@ class Browser:
             )
         return response.json()
 
+    def post(self, url: str, body: bytes, content_type: str) -> Page:
+        """Send octets of a protocol and return what comes back."""
+        headers = {"Content-Type": content_type}
+        return self._page(self._session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS))
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()

@@ -60,7 +60,9 @@ def _play_in(town: Town, narrator: Narrator) -> None:
     seconds = supervisor.start()
     try:
         count = len(supervisor.children)
-        narrator.line(f"{count} 个进程已就绪（{seconds:.1f} 秒）", f"{count} processes are up ({seconds:.1f} s)")
+        narrator.line(
+            f"{count} 个进程已就绪（{seconds:.1f} 秒）", f"{count} processes are up ({seconds:.1f} s)"
+        )
         stage = Stage(town, narrator, person)
         play_issuance(stage)
         play_login(stage)

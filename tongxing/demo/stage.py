@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from tongxing.demo.agent import AgentClient, Person
@@ -39,16 +40,13 @@ class Stage:
         """Log in at a site with a card; return the page the site shows then."""
         self.person.holds(card)
         page = browser.get(f"{self.town.url(site)}/login")
-        form = page.form(_LOGIN_FORM)
-        return self.answer_login(browser, page, form.action)
+        return self.answer_login(browser, page)
 
-    def answer_login(self, browser: Browser, page: Page, action: str) -> Page:
+    def answer_login(self, browser: Browser, page: Page) -> Page:
         """Do what the login page's script does: a fresh nonce, the card's token, the form."""
-        nonce = browser.post_json(f"{action}/nonce", {}, {"X-CSRF-Token": page.data["csrf-token"]})["nonce"]
-        token = self.agent(browser, page.url).login(nonce)
         form = page.form(_LOGIN_FORM)
-        import json
-
+        answer = browser.post_json(f"{form.action}/nonce", {}, {"X-CSRF-Token": page.data["csrf-token"]})
+        token = self.agent(browser, page.url).login(answer["nonce"])
         answer = browser.submit(form, {CARD_TOKEN_FIELD: json.dumps(token)})
-        expect(answer.status == 200, f"{answer.url} answered {answer.status}: {answer.words}")  # noqa: PLR2004
+        expect(answer.status == 200, f"{answer.url} answered {answer.status}: {answer.words}")
         return answer
