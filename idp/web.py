@@ -26,6 +26,7 @@ from idp.settings import SERVICE, IdpSettings
 from runtime import clock
 from runtime.database import Database, check_schema
 from runtime.jobs import Job
+from runtime.revocation import RevocationFetcher, RevocationFetchPolicy
 from runtime.web import WsgiCallable, create_flask, hot_paths
 from trust.certificate import load_pem_certificates
 
@@ -97,12 +98,11 @@ def _check_database(database: Database) -> None:
 
 def _card_door(settings: IdpSettings) -> CardValidator:
     """Make the real card door: the city's authorities, revocation by OCSP and CRL, the register."""
-    from runtime.fetch import Fetcher, RevocationFetcher
-
+    policy = RevocationFetchPolicy(maximum_ocsp_age=timedelta(seconds=settings.revocation_seconds))
     return CardValidator(
         settings,
-        anchors=tuple(load_pem_certificates(settings.trust_anchors.read_text("ascii"))),
-        intermediates=tuple(load_pem_certificates(settings.intermediates.read_text("ascii"))),
-        evidence=RevocationFetcher(Fetcher.from_settings(settings)),
+        anchors=tuple(load_pem_certificates(settings.trust_anchors.read_bytes())),
+        intermediates=tuple(load_pem_certificates(settings.intermediates.read_bytes())),
+        evidence=RevocationFetcher.from_settings(settings, policy),
         people=Register(settings),
     )
