@@ -1,0 +1,72 @@
+"""What will be signed, told so that an officer can judge it: the same words on the page and in the shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from trust.algorithms import parse_algorithm
+from trust.certificate import Certificate
+from trust.encoding import der
+from trust.encoding.certificate import assemble
+from trust.names import NameAttribute
+from trust.public_key import load_public_key
+
+from ca.issuance import digest_of
+
+_SHOWN_SIGNATURE = b"\x00" * 64
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """A to-be-signed certificate in an officer's words."""
+
+    subject: str
+    name: str
+    subject_number: str
+    organization: str
+    serial_number: str
+    not_valid_before: datetime
+    not_valid_after: datetime
+    key: str
+    key_usage: tuple[str, ...]
+    extended_key_usage: tuple[str, ...]
+    alternative_names: tuple[str, ...]
+    signature_algorithm: str
+    tbs_digest: str
+
+
+def facts_of(tbs: bytes) -> CertificateFacts:
+    """Read a to-be-signed certificate (RFC 5280 4.1.2)."""
+    certificate = Certificate.parse(assemble(tbs, _algorithm_of(tbs), _SHOWN_SIGNATURE))
+    attributes = certificate.subject_attributes
+    names = certificate.subject_alternative_name
+    return CertificateFacts(
+        subject=certificate.subject_text,
+        name=attributes.get(NameAttribute.COMMON_NAME, ""),
+        subject_number=attributes.get(NameAttribute.SERIAL_NUMBER, ""),
+        organization=attributes.get(NameAttribute.ORGANIZATION, ""),
+        serial_number=format(certificate.serial_number, "x"),
+        not_valid_before=certificate.not_valid_before,
+        not_valid_after=certificate.not_valid_after,
+        key=_key_of(certificate.public_key),
+        key_usage=tuple(sorted(usage.name.lower() for usage in certificate.key_usage or ())),
+        extended_key_usage=certificate.extended_key_usage or (),
+        alternative_names=(*names.dns, *names.ip, *names.uri),
+        signature_algorithm=parse_algorithm(certificate.algorithm).name,
+        tbs_digest=digest_of(tbs),
+    )
+
+
+def _algorithm_of(tbs: bytes) -> bytes:
+    """The signature algorithm a TBSCertificate names: after its version and serial number."""
+    reader = der.read_sequence(tbs)
+    reader.read_any()
+    reader.read_any()
+    return reader.read_raw(der.Tag.SEQUENCE)
+
+
+def _key_of(public_key: bytes) -> str:
+    """The kind and size of a key."""
+    key = load_public_key(public_key)
+    return f"{type(key).__name__.removesuffix('PublicKey').lstrip('_')} {getattr(key, 'key_size', '')}".strip()
