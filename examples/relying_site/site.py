@@ -23,7 +23,7 @@ SCOPES = "openid profile enterprise"
 LANGUAGES = ("zh", "en")
 # Chromium applies form-action to the redirects after a form: logging out leads to the provider.
 _POLICY = (
-    "default-src 'none'; style-src 'self'; form-action 'self' {issuer}; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {issuer}; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
 
