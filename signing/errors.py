@@ -8,10 +8,17 @@ class SigningError(Exception):
 
     code = "signing-error"
 
-    def __init__(self, message: str, *, code: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, *, code: str = "", **values: object) -> None:
+        """Keep the message as a template with named places, so that pages can translate it."""
+        super().__init__(message % values if values else message)
+        self.template = message
+        self.values = values
         self.code = code or type(self).code
+
+    @property
+    def message(self) -> str:
+        """The message in English, its places filled in."""
+        return str(self)
 
 
 class DocumentError(SigningError):

@@ -41,6 +41,11 @@ class SigningSettings(ServiceSettings):
         """The largest document taken, in bytes."""
         return self.maximum_document_megabytes * MEGABYTE
 
+    @property
+    def maximum_signed_bytes(self) -> int:
+        """The largest signed document: what was taken, and room for the signature."""
+        return self.maximum_document_bytes + MEGABYTE
+
 
 @dataclass(frozen=True, kw_only=True)
 class TimestampSettings(ServiceSettings):

@@ -63,8 +63,8 @@ class TimestampClient:
             )
         except TrustError as error:
             raise TimestampError(
-                f"The timestamp authority's answer is not good ({error.message}). "
-                "Nothing was lost; try again."
+                "The timestamp authority's answer is not good (%(why)s). Nothing was lost; try again.",
+                why=error.message,
             ) from error
         return token
 
@@ -78,7 +78,8 @@ class TimestampClient:
             ) from error
         if fetched.status != _OK:
             raise TimestampError(
-                f"The timestamp authority answered {fetched.status}. Nothing was lost; try again in a moment."
+                "The timestamp authority answered %(status)s. Nothing was lost; try again in a moment.",
+                status=fetched.status,
             )
         return fetched.body
 

@@ -54,7 +54,7 @@ class Acceptance:
         if filing.status is not FilingStatus.SIGNED or filing.signed_digest is None:
             return filing
         signed = self.store.get(filing.signed_digest)
-        conclusion = self.trust.judge(extract_pdf(signed, 2 * self.maximum_bytes), self._policy(filing), at)
+        conclusion = self.trust.judge(extract_pdf(signed, self.maximum_bytes), self._policy(filing), at)
         if conclusion.indication is Indication.TOTAL_PASSED:
             receipt = seal_receipt(
                 self._receipt(filing, conclusion, len(signed), at), self.seal, self.timestamp, at

@@ -60,22 +60,22 @@ class PreparedSessions:
         row = session.get(PreparedSignature, identifier)
         if row is None or row.filing_id != filing_id:
             raise PreparedSessionError(
-                f"This signature was not prepared for this filing. {_START_AGAIN}",
+                "This signature was not prepared for this filing. " + _START_AGAIN,
                 code="prepared-session-unknown",
             )
         if row.redeemed_at is not None:
             raise PreparedSessionError(
-                f"This prepared signature has been used already. {_START_AGAIN}", code="prepared-session-used"
+                "This prepared signature has been used already. " + _START_AGAIN, code="prepared-session-used"
             )
         if at >= row.expires_at:
             raise PreparedSessionError(
-                f"The prepared signature has expired. {_START_AGAIN}", code="prepared-session-expired"
+                "The prepared signature has expired. " + _START_AGAIN, code="prepared-session-expired"
             )
         try:
             state = self.data_key.open(row.sealed_state, _context(identifier, filing_id))
         except SealedDataError as error:
             raise PreparedSessionError(
-                f"The prepared signature was altered. {_START_AGAIN}", code="prepared-session-altered"
+                "The prepared signature was altered. " + _START_AGAIN, code="prepared-session-altered"
             ) from error
         return _decode(state, self.store, filing_id)
 
@@ -89,7 +89,7 @@ class PreparedSessions:
         )
         if session.scalar(statement) is None:
             raise PreparedSessionError(
-                f"This prepared signature has been used already. {_START_AGAIN}", code="prepared-session-used"
+                "This prepared signature has been used already. " + _START_AGAIN, code="prepared-session-used"
             )
 
     def remove_expired(self, session: Session, at: datetime) -> list[str]:
@@ -124,7 +124,7 @@ def _decode(state: str, store: DocumentStore, filing_id: str) -> PreparedPdf:
     members = json.loads(state)
     if members["filing"] != filing_id:
         raise PreparedSessionError(
-            f"The prepared signature belongs to another filing. {_START_AGAIN}",
+            "The prepared signature belongs to another filing. " + _START_AGAIN,
             code="prepared-session-altered",
         )
     start, end = members["reserved"]

@@ -264,4 +264,6 @@ def _parse_certificate(certificate: bytes) -> Certificate:
     try:
         return Certificate.parse(certificate)
     except TrustError as error:
-        raise CertificateRefusedError(f"The card's certificate cannot be read: {error.message}") from error
+        raise CertificateRefusedError(
+            "The card's certificate cannot be read: %(why)s", why=error.message
+        ) from error

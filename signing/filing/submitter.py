@@ -14,7 +14,7 @@ from trust.names import NameAttribute
 from trust.profile_policy import CertificateKind, kind_of
 
 ORGANIZATION_IDENTIFIER_PREFIX: Final = "NTRCN-"
-_CARD_LOGIN: Final = "urn:tongxing:acr:3"
+CARD_LOGIN: Final = "urn:tongxing:acr:3"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Submitter:
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Submitter:
         """Read the ID Token's claims; a card login is required to file."""
-        if claims.get("acr") != _CARD_LOGIN:
+        if claims.get("acr") != CARD_LOGIN:
             raise UnauthorizedFilingError(
                 "Log in with your card to file documents.", code="filing-needs-card-login"
             )
@@ -63,7 +63,9 @@ def check_signing_certificate(
         kind = kind_of(certificate.policies, policy_arc)
         attributes = certificate.subject_attributes
     except TrustError as error:
-        raise CertificateRefusedError(f"The certificate cannot be read: {error.message}") from error
+        raise CertificateRefusedError(
+            "The card's certificate cannot be read: %(why)s", why=error.message
+        ) from error
     if kind is not submitter.signature_kind:
         raise CertificateRefusedError(_wrong_kind(submitter), code="certificate-kind")
     if not certificate.not_valid_before <= at <= certificate.not_valid_after:

@@ -24,7 +24,6 @@ from trust.algorithms import DigestAlgorithm
 from trust.certificate import Certificate
 from trust.cms import CMSError, ContentType, SignedDataFacts, check_signing_certificate, parse_signed_data
 from trust.errors import TrustError
-from trust.names import names_match
 
 Buffer = bytes | memoryview
 _WEAK_DIGEST: Final = "cms-weak-digest"
@@ -132,15 +131,18 @@ def _unique(certificates: Iterable[Certificate]) -> tuple[Certificate, ...]:
 
 
 def _signing_certificate(facts: SignedDataFacts, certificates: Sequence[Certificate]) -> Certificate | None:
-    """The embedded certificate that the signer identifier names (RFC 5652 5.3)."""
+    """The embedded certificate that the signer identifier names (RFC 5652 5.3), byte for byte.
+
+    The identifier is not signed; comparing names more freely would let changed bytes pass.
+    """
     for certificate in certificates:
         try:
-            if facts.signer_issuer is None:
-                named = certificate.key_identifier == facts.signer_key_identifier
-            else:
-                named = certificate.serial_number == facts.signer_serial_number and names_match(
-                    certificate.issuer, facts.signer_issuer
-                )
+            named = (
+                certificate.key_identifier == facts.signer_key_identifier
+                if facts.signer_issuer is None
+                else (certificate.issuer, certificate.serial_number)
+                == (facts.signer_issuer, facts.signer_serial_number)
+            )
         except TrustError:
             continue
         if named:

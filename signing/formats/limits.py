@@ -24,6 +24,7 @@ def check_document_size(size: int, maximum: int = DEFAULT_MAXIMUM_DOCUMENT_BYTES
 def too_large(maximum: int) -> DocumentTooLargeError:
     """The error for a document above the limit."""
     return DocumentTooLargeError(
-        f"The file is larger than {maximum / MEGABYTE:g} MB, the most this service takes. "
-        "Reduce its images or split it into parts."
+        "The file is larger than %(limit)s MB, the most this service takes. "
+        "Reduce its images or split it into parts.",
+        limit=f"{maximum / MEGABYTE:g}",
     )

@@ -13,9 +13,10 @@ from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, fa
 from signing.judge.inputs import JudgeInputs
 from signing.judge.x509_validation import timestamp_role, validate_certificate
 from trust.certificate import Certificate
+from trust.cms import CMSError
 from trust.errors import TrustError
 from trust.report import PathReport
-from trust.timestamp import TimestampFacts, parse_timestamp_token, verify_timestamp_token
+from trust.timestamp import TimestampFacts, TimestampToken, parse_timestamp_token, verify_timestamp_token
 
 _CLOCK_SKEW: Final = timedelta(minutes=5)
 
@@ -45,6 +46,7 @@ def validate_timestamp(evidence: TimestampEvidence, inputs: JudgeInputs, at: dat
     try:
         token = parse_timestamp_token(evidence.token)
         facts = verify_timestamp_token(token, token.info.digest_algorithm.digest(evidence.stamped))
+        check_signer_identifier(token, facts)
         brought = tuple(Certificate.parse(der) for der in facts.certificates)
     except TrustError as error:
         failure = failed(SubIndication.SIG_CRYPTO_FAILURE, Reason.TIMESTAMP_INVALID, error.message)
@@ -62,6 +64,14 @@ def validate_timestamp(evidence: TimestampEvidence, inputs: JudgeInputs, at: dat
         ],
     )
     return TimestampConclusion(block, facts, path)
+
+
+def check_signer_identifier(token: TimestampToken, facts: TimestampFacts) -> None:
+    """One rule: the signer identifier, which is not signed, names the certificate byte for byte."""
+    if token.signed.signer_issuer not in (None, facts.certificate.issuer):
+        raise CMSError(
+            "the signer identifier was changed", code="cms-signer-identifier", clause="RFC 5652 5.3"
+        )
 
 
 def check_path(x509: BlockConclusion) -> Failure | None:
