@@ -56,7 +56,10 @@ _CHECKS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what cannot run here, saying why; in CI let it run and fail."""
+    """Skip what cannot run here, saying why (in CI that is a failure); keep the town's tests together."""
+    for item in items:
+        if "town" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("town"))
     used = {marker for marker in GUARDED_MARKERS for item in items if item.get_closest_marker(marker)}
     missing = {marker: reason for marker in used if (reason := _CHECKS[marker]())}
     for item in items:
@@ -106,3 +109,12 @@ def artifacts() -> Path:
     folder = Path(__file__).resolve().parent.parent / "artifacts"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory):
+    """A running town; all tests that use it run in one worker, so it is started once."""
+    from tests.town_process import running_town
+
+    with running_town(tmp_path_factory.mktemp("town")) as running:
+        yield running
