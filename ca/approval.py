@@ -13,9 +13,9 @@ from datetime import datetime
 
 from ca.errors import ApprovalError
 from ca.issuance import digest_of
-from trust.approval import parse_statement
+from trust.approval import parse_approval, parse_statement
 from trust.certificate import Certificate
-from trust.cms import parse_signed_data, verify_signed_data
+from trust.cms import verify_signed_data
 from trust.encoding.certificate import KeyUsage
 from trust.errors import TrustError
 from trust.path import RevocationEvidence, ValidationInputs, validate_path
@@ -37,13 +37,13 @@ def verify_approval(approval: bytes, statement: bytes, trust: ApprovalTrust, at:
 
     The steps:
     """
-    # 1. It is a CMS signature with one signer.
+    # 1. It is a CMS signature with one signer, made as an approval: a document the same card signed is none.
     try:
-        facts = parse_signed_data(approval)
+        _, facts = parse_approval(approval)
     except TrustError as error:
         raise ApprovalError(f"not an approval: {error.message}", code="approval-malformed") from error
     # 2. What was signed is, octet for octet, the statement that was prepared.
-    if facts.content is not None and not hmac.compare_digest(facts.content, statement):
+    if facts.content is None or not hmac.compare_digest(facts.content, statement):
         raise ApprovalError(
             "another statement was signed than the one prepared", code="approval-other-statement"
         )

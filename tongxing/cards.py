@@ -21,8 +21,8 @@ from cardreader.piv import PivCard
 from cardreader.piv_terms import Slot
 from cardreader.signer import AskPin, CardSigner, open_signer
 from cardreader.virtual.reader import VirtualReader
+from trust import approval
 from trust.certificate import Certificate
-from trust.encoding.cms import sign_cms
 
 if TYPE_CHECKING:
     from ca.personalization import CardCertificates, CardOrder, CardRequests
@@ -104,7 +104,7 @@ def sign_approval(reader: Reader, ask_pin: AskPin, statement: bytes, at: datetim
     """Sign an approval statement with an officer's card: CMS over the statement, which it carries."""
     certificate = read_card_certificate(reader)
     with card_signer(reader, ask_pin) as signer:
-        return sign_cms(statement, signer, certificate.der, at=at)
+        return approval.sign_approval(statement, signer, certificate.der, at=at)
 
 
 def fixed_pin(pin: str) -> AskPin:

@@ -36,8 +36,8 @@ from cardreader.process import wipe
 from cardreader.prompt import Consent, ConsentRequest, Prompt, Purpose
 from cardreader.signer import CardSigner
 from trust.algorithms import digest_named
+from trust.approval import sign_approval
 from trust.certificate import Certificate
-from trust.encoding.cms import sign_cms
 from trust.profile_policy import DEFAULT_POLICY_ARC
 
 TOKEN_FORMAT = "web-eid:1.1"  # noqa: S105 - the name of a format
@@ -119,7 +119,9 @@ class Operations:
         """A CMS over the statement's bytes, signed by an officer's card."""
 
         def act(_card: PivCard, signer: CardSigner, certificate: Certificate) -> dict[str, Any]:
-            return {"approval": _text(sign_cms(request.encoded, signer, certificate.der, at=self._now()))}
+            return {
+                "approval": _text(sign_approval(request.encoded, signer, certificate.der, at=self._now()))
+            }
 
         shown = ConsentRequest(Purpose.APPROVAL, origin, detail.of_approval(request.statement), (), language)
         return self._with_card(shown, Slot.SIGNATURE, candidate.can_approve, act)

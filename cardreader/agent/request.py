@@ -11,9 +11,9 @@ from typing import Any
 
 from cardreader.errors import BadRequestError
 from trust.approval import ApprovalStatement, parse_statement
-from trust.encoding import der
-from trust.encoding.cms import AttributeType
+from trust.encoding.cms import ContentType
 from trust.errors import TrustError
+from trust.signed_attributes import parse_signed_attributes
 
 MINIMUM_NONCE, MAXIMUM_NONCE = 44, 128  # Web eID: 256 bits in Base64, at least
 MAXIMUM_TITLE = 200
@@ -71,9 +71,10 @@ def parse_document(body: dict[str, Any]) -> DocumentRequest:
         raise BadRequestError("document must be an object")
     digest = _base64(document, "digest", SHA256_SIZE)
     attributes = _base64(body, "signed_attributes", MAXIMUM_ATTRIBUTES)
-    check_message_digest(attributes, digest)
+    certificate = _base64(body, "certificate", MAXIMUM_CERTIFICATE)
+    check_document_attributes(attributes, certificate, digest)
     return DocumentRequest(
-        certificate=_base64(body, "certificate", MAXIMUM_CERTIFICATE),
+        certificate=certificate,
         signed_attributes=attributes,
         title=_shown_text(_text(document, "title")),
         size=_count(document, "size"),
@@ -91,34 +92,25 @@ def parse_approval(body: dict[str, Any]) -> ApprovalRequest:
         raise BadRequestError(f"the approval statement is refused ({error.code})") from error
 
 
-def check_message_digest(signed_attributes: bytes, digest: bytes) -> None:
-    """RFC 5652 11.2: the message-digest attribute, once, is the digest of what the person is shown."""
+def check_document_attributes(signed_attributes: bytes, certificate: bytes, digest: bytes) -> None:
+    """Check that what the card would sign is the document shown, as a document, for this certificate.
+
+    RFC 5652 11.1: the content type is id-data, since an approval signed by the same key has its own; 11.2:
+    the message digest is that of the document; RFC 5035 3: a named certificate is the one that signs.
+    """
     if len(digest) != SHA256_SIZE:
         raise BadRequestError("the document's digest must be SHA-256")
     try:
-        found = _message_digests(signed_attributes)
+        attributes = parse_signed_attributes(signed_attributes)
     except TrustError as error:
-        raise BadRequestError("signed_attributes are not the DER of signed attributes") from error
-    if len(found) != 1 or not hmac.compare_digest(found[0], digest):
+        raise BadRequestError(f"signed_attributes are refused ({error.code})") from error
+    if attributes.content_type != ContentType.DATA:
+        raise BadRequestError("signed_attributes are not those of a document")
+    if not hmac.compare_digest(attributes.message_digest, digest):
         raise BadRequestError("what is to be signed is not the document that is shown")
-
-
-def _message_digests(signed_attributes: bytes) -> list[bytes]:
-    """Every message-digest value in SignedAttributes (RFC 5652 5.3), which must be a whole SET OF."""
-    der.check_der(signed_attributes)
-    outer = der.Reader(signed_attributes)
-    attributes = outer.enter(der.Tag.SET)
-    outer.finish()
-    found = []
-    while not attributes.at_end:
-        attribute = attributes.enter()
-        kind = attribute.read_oid()
-        values = attribute.enter(der.Tag.SET)
-        attribute.finish()
-        if kind == AttributeType.MESSAGE_DIGEST:
-            found.append(values.read_octet_string())
-            values.finish()
-    return found
+    named = attributes.signing_certificate_digest
+    if named is not None and not hmac.compare_digest(named[0].digest(certificate), named[1]):
+        raise BadRequestError("signed_attributes name another certificate")
 
 
 def _text(body: dict[str, Any], name: str) -> str:

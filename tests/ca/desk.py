@@ -17,8 +17,8 @@ from ca.service import CertificateAuthority, IssuedView
 from ca.settings import AuthoritySettings
 from runtime.encryption import DataKey
 from runtime.keys import KeySigner, generate_private_key, write_secret
+from trust.approval import sign_approval
 from trust.certificate import Certificate
-from trust.encoding.cms import sign_cms
 from trust.encoding.request import sign_request
 from trust.names import new_subject_number
 
@@ -54,7 +54,7 @@ class SoftwareCard:
 
     def approve(self, statement: bytes, at: datetime = AT) -> bytes:
         assert self.certificates is not None
-        return sign_cms(statement, self.signature, self.certificates.signature, at=at)
+        return sign_approval(statement, self.signature, self.certificates.signature, at=at)
 
 
 @dataclass

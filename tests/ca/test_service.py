@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.errors import (
     ApprovalError,
-    CertificationRequestError,
     CeremonyError,
+    CertificationRequestError,
     OfficerError,
     PreparationError,
     ProfileError,
@@ -28,6 +28,7 @@ from ca.service import CertificateAuthority
 from runtime.audit import AuditLog
 from runtime.keys import KeySigner, generate_private_key
 from tests.ca.desk import AT, HAIFENG, HOUR, LI_MING, SoftwareCard
+from trust.approval import sign_approval
 from trust.certificate import Certificate
 from trust.encoding.cms import sign_cms
 from trust.encoding.request import sign_request
@@ -67,7 +68,7 @@ def library_request(name="李明", key=None, serial=LI_MING.subject_number):
 
 
 def test_a_card_is_issued_on_a_second_officers_approval(any_desk):
-    card, issued = any_desk.issue()
+    _card, issued = any_desk.issue()
     authentication, signature = (x509.load_der_x509_certificate(each) for each in issued.certificates)
     assert authentication.public_key() != signature.public_key()
     assert authentication.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
@@ -140,7 +141,7 @@ def test_weak_keys(desk):
         desk,
         CertificationRequestError,
         "key-weak",
-        library_request(key=rsa.generate_private_key(65537, 1024)),
+        library_request(key=rsa.generate_private_key(65537, 1024)),  # noqa: S505 - refused
     )
     refused(
         desk, CertificationRequestError, "key-weak", library_request(key=rsa.generate_private_key(3, 2048))
@@ -259,7 +260,7 @@ def test_a_citizens_card_cannot_approve(desk):
 
 def test_an_officers_login_key_cannot_approve(desk):
     prepared = prepare(desk)
-    approval = sign_cms(
+    approval = sign_approval(
         prepared.statement, desk.zhao.authentication, desk.zhao.certificates.authentication, at=NOW
     )
     with pytest.raises(ApprovalError) as caught:
@@ -275,10 +276,18 @@ def test_a_stolen_certificate_does_not_make_an_approval(desk):
         algorithm, public_key = victim.signature.algorithm, victim.signature.public_key
         sign = staticmethod(thief.sign)
 
-    approval = sign_cms(prepared.statement, Forger(), victim.certificates.signature, at=NOW)
+    approval = sign_approval(prepared.statement, Forger(), victim.certificates.signature, at=NOW)
     with pytest.raises(ApprovalError) as caught:
         desk.authority.issue(prepared.preparation_id, approval, at=NOW)
     assert caught.value.code == "approval-signature"
+
+
+def test_a_document_the_officer_signed_is_no_approval(desk):
+    prepared = prepare(desk)
+    document = sign_cms(prepared.statement, desk.zhao.signature, desk.zhao.certificates.signature, at=NOW)
+    with pytest.raises(ApprovalError, match="signed as a document") as caught:
+        desk.authority.issue(prepared.preparation_id, document, at=NOW)
+    assert caught.value.code == "approval-malformed"
 
 
 def test_an_approval_that_is_none(desk):
@@ -331,7 +340,7 @@ def test_an_expired_preparation(desk):
 
 def test_an_unknown_preparation(desk):
     with pytest.raises(PreparationError) as caught:
-        desk.authority.issue("0" * 32, desk.zhao.approve(b"{}"), at=NOW)
+        desk.authority.issue("0" * 32, desk.zhao.approve(prepare(desk).statement), at=NOW)
     assert caught.value.code == "preparation-unknown"
 
 
