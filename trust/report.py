@@ -13,6 +13,9 @@ from enum import Enum
 from trust.certificate import Certificate
 from trust.errors import TrustError
 
+# A hostile name may have many thousand characters; a sentence shows its beginning.
+MAXIMUM_SUBJECT_LENGTH = 200
+
 
 class PathError(TrustError):
     """A certificate that is not valid for the purpose; the report says why."""
@@ -205,7 +208,7 @@ class Check:
 
 def reject(reason: Reason, certificate: Certificate, detail: str = "", *, clause: str = "") -> Rejection:
     """A rejection for that reason, its sentences filled in."""
-    subject = certificate.subject_text
+    subject = certificate.subject_text[:MAXIMUM_SUBJECT_LENGTH]
     return Rejection(
         reason.code,
         clause or reason.clause,

@@ -223,9 +223,8 @@ def make_ocsp(
         builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    signing = key or signer.key
-    built = builder.sign(signing, digest_for(signing)).public_bytes(serialization.Encoding.DER)
-    return _signed_again(built, signing, produced_at, change)
+    built = builder.sign(signer.key, digest_for(signer.key)).public_bytes(serialization.Encoding.DER)
+    return _signed_again(built, key or signer.key, produced_at, change)
 
 
 def _signed_again(response: bytes, key, produced_at: datetime, change) -> bytes:

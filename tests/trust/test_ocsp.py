@@ -1,0 +1,283 @@
+"""OCSP answers: every check of the verifier broken once, by name."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from asn1crypto import core
+from asn1crypto import ocsp as asn1_ocsp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.trust.authorities import (
+    AT,
+    DAY,
+    authority,
+    issue,
+    make_crl,
+    make_ocsp,
+    new_key,
+    ocsp_responder,
+    root,
+)
+from trust.errors import TrustError
+from trust.ocsp import OCSPChecks, OCSPError, parse_ocsp_response, verify_ocsp_response
+from trust.path import RevocationEvidence, RevocationPolicy, ValidationInputs, validate_path
+from trust.status import CertStatus, CRLReason
+
+TOP = root()
+LEAF = issue("Leaf", TOP)
+OTHER = issue("Other", TOP)
+RESPONDER = ocsp_responder(TOP)
+NONCE = bytes(range(32))
+NAME = ocsp.OCSPResponderEncoding.NAME
+REVOKED, UNKNOWN = ocsp.OCSPCertStatus.REVOKED, ocsp.OCSPCertStatus.UNKNOWN
+
+
+def verify(response: bytes, **changes):
+    changes.setdefault("issuer", TOP.ours)
+    issuer = changes.pop("issuer")
+    return verify_ocsp_response(parse_ocsp_response(response), LEAF.ours, issuer, AT, **changes)
+
+
+def refusal(response: bytes, **changes) -> str:
+    with pytest.raises(TrustError) as caught:
+        verify(response, **changes)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        make_ocsp(LEAF, TOP),
+        make_ocsp(LEAF, TOP, encoding=NAME),
+        make_ocsp(LEAF, TOP, responder=RESPONDER),
+        make_ocsp(LEAF, TOP, responder=RESPONDER, encoding=NAME),
+        make_ocsp(LEAF, TOP, algorithm=hashes.SHA256()),
+    ],
+    ids=["issuer by key", "issuer by name", "responder by key", "responder by name", "sha256 certID"],
+)
+def test_good(response):
+    answer = verify(response)
+    assert answer.status is CertStatus.GOOD
+    assert answer.this_update == AT - timedelta(seconds=30)
+
+
+def test_revoked_with_reason():
+    answer = verify(make_ocsp(LEAF, TOP, status=REVOKED, reason=x509.ReasonFlags.key_compromise))
+    assert (answer.status, answer.reason) == (CertStatus.REVOKED, CRLReason.KEY_COMPROMISE)
+    assert answer.revoked_at == AT - 2 * DAY
+
+
+def test_unknown_is_told():
+    assert verify(make_ocsp(LEAF, TOP, status=UNKNOWN)).status is CertStatus.UNKNOWN
+
+
+def test_nonce():
+    with_nonce = make_ocsp(LEAF, TOP, nonce=NONCE)
+    assert verify(with_nonce, nonce=NONCE).status is CertStatus.GOOD
+    assert verify(with_nonce).status is CertStatus.GOOD
+    assert refusal(with_nonce, nonce=b"x" * 32) == "ocsp-nonce"
+    assert refusal(make_ocsp(LEAF, TOP), nonce=NONCE) == "ocsp-nonce"
+    lenient = OCSPChecks(nonce_required=False)
+    assert verify(make_ocsp(LEAF, TOP), nonce=NONCE, checks=lenient).status is CertStatus.GOOD
+    assert refusal(with_nonce, nonce=b"x" * 32, checks=lenient) == "ocsp-nonce"
+
+
+def contradict(data):
+    revoked = data["responses"][0].copy()
+    revoked["cert_status"] = asn1_ocsp.CertStatus("revoked", {"revocation_time": AT - DAY})
+    data["responses"].append(revoked)
+
+
+def critical_response_extension(data):
+    data["response_extensions"] = [{"extn_id": "1.2.3.4", "critical": True, "extn_value": core.Null().dump()}]
+
+
+def critical_single_extension(data):
+    data["responses"][0]["single_extensions"] = [
+        {"extn_id": "1.2.3.4", "critical": True, "extn_value": core.Null().dump()}
+    ]
+
+
+def other_issuer_key(data):
+    data["responses"][0]["cert_id"]["issuer_key_hash"] = b"\0" * 20
+
+
+def other_issuer_name(data):
+    data["responses"][0]["cert_id"]["issuer_name_hash"] = b"\0" * 20
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"about": OTHER}, "ocsp-other-certificate"),
+        ({"change": other_issuer_key}, "ocsp-other-certificate"),
+        ({"change": other_issuer_name}, "ocsp-other-certificate"),
+        ({"change": contradict}, "ocsp-contradiction"),
+        ({"change": critical_response_extension}, "ocsp-critical-extension"),
+        ({"change": critical_single_extension}, "ocsp-critical-extension"),
+        ({"key": new_key()}, "signature-invalid"),
+        ({"responder": RESPONDER, "embed": False}, "ocsp-responder"),
+        ({"responder": ocsp_responder(root("Else"))}, "ocsp-responder"),
+        ({"responder": ocsp_responder(root())}, "signature-invalid"),
+        ({"responder": ocsp_responder(TOP, purposes=())}, "ocsp-responder"),
+        ({"responder": ocsp_responder(TOP, purposes=[ExtendedKeyUsageOID.CLIENT_AUTH])}, "ocsp-responder"),
+        (
+            {"responder": ocsp_responder(TOP, purposes=[ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])},
+            "ocsp-responder",
+        ),
+        ({"responder": ocsp_responder(TOP, not_after=AT - DAY)}, "ocsp-responder"),
+        ({"responder": ocsp_responder(TOP, not_before=AT + DAY)}, "ocsp-responder"),
+        ({"responder": ocsp_responder(TOP, usage=("key_encipherment",))}, "ocsp-responder"),
+        ({"responder": ocsp_responder(TOP, no_check=False)}, "ocsp-responder"),
+        ({"responder": ocsp_responder(authority("Sub", TOP))}, "ocsp-responder"),
+        ({"responder": LEAF}, "ocsp-responder"),
+        (
+            {"this_update": AT + timedelta(minutes=6), "produced_at": AT + timedelta(minutes=6)},
+            "ocsp-not-yet-valid",
+        ),
+        ({"produced_at": AT + timedelta(minutes=6)}, "ocsp-not-yet-valid"),
+        ({"produced_at": AT - DAY}, "ocsp-time"),
+        (
+            {"next_update": AT - timedelta(minutes=6), "this_update": AT - DAY, "produced_at": AT - DAY},
+            "ocsp-expired",
+        ),
+        ({"produced_at": AT, "next_update": AT - SECOND}, "ocsp-expired"),
+        ({"next_update": None}, "ocsp-no-next-update"),
+    ],
+    ids=[
+        "another certificate",
+        "another issuer key",
+        "another issuer name",
+        "good and revoked",
+        "critical extension",
+        "critical single extension",
+        "another key",
+        "responder not sent along",
+        "responder of another authority",
+        "responder of an authority of the same name",
+        "responder without purpose",
+        "responder for logins",
+        "responder for anything",
+        "expired responder",
+        "future responder",
+        "responder that may not sign",
+        "responder whose status nobody knows",
+        "responder of a sub-authority",
+        "the certificate about itself",
+        "answer of the future",
+        "produced in the future",
+        "younger than its signature",
+        "newer answer due",
+        "signed after its end",
+        "no end",
+    ],
+)
+def test_named_bad_answers(changes, code):
+    assert refusal(make_ocsp(LEAF, TOP, **changes)) == code
+
+
+def test_maximum_age():
+    response = make_ocsp(LEAF, TOP, next_update=None)
+    assert verify(response, maximum_age=timedelta(seconds=60)).status is CertStatus.GOOD
+    assert refusal(response, maximum_age=timedelta(seconds=20)) == "ocsp-too-old"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (ocsp.OCSPResponseStatus.TRY_LATER, "ocsp-try-later"),
+        (ocsp.OCSPResponseStatus.UNAUTHORIZED, "ocsp-unauthorized"),
+        (ocsp.OCSPResponseStatus.MALFORMED_REQUEST, "ocsp-malformed-request"),
+    ],
+)
+def test_responder_that_does_not_answer(status, code):
+    response = ocsp.OCSPResponseBuilder.build_unsuccessful(status)
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    assert refusal(response.public_bytes(Encoding.DER)) == code
+
+
+def test_responder_without_nocheck_is_looked_up_in_the_crl():
+    responder = ocsp_responder(TOP, no_check=False)
+    response = make_ocsp(LEAF, TOP, responder=responder)
+
+    def judge(crl: bytes):
+        inputs = ValidationInputs((TOP.ours,), revocation=RevocationEvidence((crl,), (response,)))
+        return validate_path(LEAF.ours, inputs, AT)
+
+    scope = x509.IssuingDistributionPoint(None, None, False, True, None, False, False)
+    assert judge(make_crl(TOP)).valid
+    report = judge(make_crl(TOP, [responder.serial], extensions=[(scope, True)]))
+    assert [r.code for r in report.rejections] == ["revocation-unknown"]
+    assert "ocsp-responder" in report.rejections[0].message_en
+
+
+def test_unknown_answer_fails_closed():
+    response = make_ocsp(LEAF, TOP, status=UNKNOWN)
+    inputs = ValidationInputs((TOP.ours,), revocation=RevocationEvidence(ocsp=(response,)))
+    report = validate_path(LEAF.ours, inputs, AT)
+    assert [r.code for r in report.rejections] == ["revocation-unknown"]
+    assert "ocsp-unknown" in report.rejections[0].message_en
+    assert RevocationPolicy.HARD_FAIL is inputs.revocation_policy
+
+
+SAMPLES = [make_ocsp(LEAF, TOP, responder=RESPONDER, nonce=NONCE), make_ocsp(LEAF, TOP, status=REVOKED)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x30",
+        b"\x30\x00",
+        SAMPLES[0][:-1],
+        SAMPLES[0] + b"\0",
+        b"\x30\x03\x0a\x01\x00",
+        b"\x30\x03\x0a\x01\x63",
+    ],
+    ids=["empty", "one octet", "nothing", "cut", "trailing", "successful without bytes", "unknown status"],
+)
+def test_bad_inputs(data):
+    with pytest.raises(OCSPError) as caught:
+        parse_ocsp_response(data)
+    assert caught.value.code == "ocsp-malformed"
+
+
+def test_status_of_four_thousand_octets():
+    huge = b"\x30\x82\x0f\x04\x0a\x82\x0f\x00\x7f" + b"\xff" * 3839
+    with pytest.raises(OCSPError):
+        parse_ocsp_response(huge)
+
+
+def touch_everything(data: bytes) -> CertStatus | None:
+    try:
+        return verify(data, nonce=NONCE).status
+    except TrustError:
+        return None
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_give_own_errors(data):
+    assert touch_everything(data) is None
+
+
+def test_mutated_answers_give_own_errors_and_never_good():
+    generator = random.Random(6960)
+    sample = parse_ocsp_response(SAMPLES[0])
+    for _ in range(3000):
+        data = bytearray(generator.choice(SAMPLES))
+        data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+        status = touch_everything(bytes(data))
+        # Only what is not signed may change: the other certificates' own octets.
+        assert status is None or parse_ocsp_response(bytes(data)).tbs == sample.tbs

@@ -1,0 +1,39 @@
+"""Reports: every reason has a code, a clause and a sentence in two languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.trust.authorities import AT, issue, name, root
+from trust.report import PathError, PathReport, Reason, reject
+
+LEAF = issue("Leaf", root()).ours
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.code)
+def test_every_reason_is_told(reason):
+    rejection = reject(reason, LEAF, "{detail} {0}")
+    assert rejection.code == reason.code
+    assert rejection.clause.startswith(("RFC 5280 ", "RFC 4158 "))
+    assert "CN=Leaf,C=CN" in rejection.message_en
+    assert "CN=Leaf,C=CN" in rejection.message_zh
+    assert rejection.message_en.endswith(".")
+    assert rejection.message_zh.endswith("。")
+    assert any("\u4e00" <= character <= "\u9fff" for character in rejection.message_zh)
+
+
+def test_codes_are_unique():
+    assert len({reason.code for reason in Reason}) == len(Reason)
+
+
+def test_long_and_braced_names_are_harmless():
+    certificate = issue(name("{detail}" + "长" * 50), root()).ours
+    assert "{detail}长" in reject(Reason.EXPIRED, certificate, "2026").message_en
+
+
+def test_a_report_without_a_path_is_not_valid():
+    report = PathReport(AT, rejections=(reject(Reason.NO_PATH, LEAF),))
+    assert not report.valid
+    with pytest.raises(PathError) as caught:
+        report.raise_if_invalid()
+    assert caught.value.code == "no-path"
