@@ -232,4 +232,4 @@ def _open_registration(town: Town, gateway: AuthorityGateway | None = None) -> R
 
     settings = load_settings(RegistrationSettings, "ra", town.document)
     # The ceremony only enrols officers, and asks nothing of an authority that is being made.
-    return RegistrationService.open(settings, gateway)  # type: ignore[arg-type]
+    return RegistrationService.open(settings, gateway)

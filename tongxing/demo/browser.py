@@ -97,10 +97,21 @@ class Browser:
 
     def post_json(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
         """Send JSON as a page's script would, and return the JSON answer; a refusal is an error."""
-        response = self._session.post(url, json=body, headers=dict(headers or {}), timeout=_TIMEOUT_SECONDS)
+        return self._json(
+            self._session.post(url, json=body, headers=dict(headers or {}), timeout=_TIMEOUT_SECONDS)
+        )
+
+    def upload_json(self, url: str, uploads: Mapping[str, Upload]) -> Any:
+        """Upload files to an interface for programs and return its JSON answer; a refusal is an error."""
+        headers = {"Accept": "application/json"}
+        return self._json(self._session.post(url, files=uploads, headers=headers, timeout=_TIMEOUT_SECONDS))
+
+    @staticmethod
+    def _json(response: requests.Response) -> Any:
+        """Return the JSON of an answer."""
         if response.status_code >= _FIRST_ERROR_STATUS:
             raise DemoError(
-                f"{url}: {response.status_code}: {response.text[:_MAXIMUM_WORDS]}", code="refused"
+                f"{response.url}: {response.status_code}: {response.text[:_MAXIMUM_WORDS]}", code="refused"
             )
         return response.json()
 
