@@ -135,7 +135,7 @@ def _parse_content_info(data: bytes, maximum_size: int) -> SignedDataFacts:
 def _check_version(version: int, what: str) -> None:
     """Versions 1 to 5 differ in what they may hold, not in how it is read (RFC 5652 5.1)."""
     if not _FIRST_VERSION <= version <= _LAST_VERSION:
-        raise CMSError(f"{what} has version {version}", code="cms-version", clause="RFC 5652 5.1")
+        raise CMSError(f"{what} has an unknown version", code="cms-version", clause="RFC 5652 5.1")
 
 
 def _read_content(encapsulated: Reader) -> bytes | None:
