@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.errors import CertificationRequestError
 from trust.algorithms import verify_signature
@@ -116,3 +118,15 @@ def check_request_subject(request: CertificationRequest, subject: bytes) -> None
         raise CertificationRequestError(
             "the request names another subject than the register does", code="request-subject"
         )
+
+
+def decode_pem_request(content: bytes) -> bytes:
+    """A certification request as DER, whether it came as PEM (RFC 7468) or as DER."""
+    if not content.lstrip().startswith(b"-----BEGIN"):
+        return content
+    try:
+        return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise CertificationRequestError(
+            "not a certification request in PEM; make it again on the card", code="request-malformed"
+        ) from error

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from ca.issuance import digest_of
 from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
 from trust.encoding import der
 from trust.encoding.certificate import assemble
 from trust.names import NameAttribute
 from trust.public_key import load_public_key
-
-from ca.issuance import digest_of
 
 _SHOWN_SIGNATURE = b"\x00" * 64
 
@@ -69,4 +70,6 @@ def _algorithm_of(tbs: bytes) -> bytes:
 def _key_of(public_key: bytes) -> str:
     """The kind and size of a key."""
     key = load_public_key(public_key)
-    return f"{type(key).__name__.removesuffix('PublicKey').lstrip('_')} {getattr(key, 'key_size', '')}".strip()
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}"
+    return f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else "Ed25519"

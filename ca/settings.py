@@ -45,13 +45,9 @@ class RegistrationSettings(ServiceSettings):
         "通行市数字证书管理中心", help="Organisation the desk's pages name; the same as in [ca]."
     )
     authority_url: str = setting(help="Internal address of the issuing process (https, mutual TLS).")
-    issuer: str = setting(
-        "", help="Address of the OpenID Provider officers log in with; empty: no desk pages."
-    )
+    issuer: str = setting(help="Address of the OpenID Provider officers log in with.")
     client_id: str = setting("ra", help="This service's name at the provider.")
-    client_secret_file: Path | None = setting(
-        None, help="File with this service's secret at the provider, mode 0600."
-    )
+    client_secret_file: Path = setting(help="File with this service's secret at the provider, mode 0600.")
     agent_url: str = setting(
         "http://127.0.0.1:8420", help="Address of the card agent on the officer's computer."
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ca.errors import ApplicationError, CaError, RegisterError
+from ca.errors import ApplicationError, AuthorityUnavailableError, CaError, RegisterError
 from ca.personalization import CardOrder, CardRequests
 from ca.preparation import CertificateOrder
 from ca.profiles import SubjectShape, card_profiles, subject_name
@@ -48,7 +48,7 @@ class RegistrationService:
     """Registers people and enterprises, and takes applications through their states."""
 
     def __init__(
-        self, database: Database, key: DataKey, gateway: AuthorityGateway, authority_name: str
+        self, database: Database, key: DataKey, gateway: AuthorityGateway | None, authority_name: str
     ) -> None:
         self._database = database
         self._register = Register(key)
@@ -57,8 +57,8 @@ class RegistrationService:
         self._audit = AuditLog(AuditRecord)
 
     @classmethod
-    def open(cls, settings: RegistrationSettings, gateway: AuthorityGateway) -> RegistrationService:
-        """Open the database the settings name, refusing an unknown schema."""
+    def open(cls, settings: RegistrationSettings, gateway: AuthorityGateway | None) -> RegistrationService:
+        """Open the database the settings name; without a gateway only the registers can be used."""
         database = Database(settings.effective_database_url(SERVICE))
         check_schema(database, SCHEMA_REVISION)
         return cls(database, DataKey.load(settings.data_key_file), gateway, settings.authority_name)
@@ -66,6 +66,10 @@ class RegistrationService:
     @property
     def gateway(self) -> AuthorityGateway:
         """How the issuing process is reached."""
+        if self._gateway is None:
+            raise AuthorityUnavailableError(
+                "the registers were opened without a way to the authority", code="authority-not-connected"
+            )
         return self._gateway
 
     # --- registers -----------------------------------------------------------------------------
@@ -177,7 +181,7 @@ class RegistrationService:
             CertificateOrder(profile.name, request, subject.description)
             for profile, request in zip(profiles, pair, strict=True)
         ]
-        prepared = self._gateway.prepare(application_id, requester, orders, at=at)
+        prepared = self.gateway.prepare(application_id, requester, orders, at=at)
         # 3. What was prepared is stored for the approving officer.
         with self._database.session() as session:
             application = _load(session, application_id)
@@ -234,9 +238,9 @@ class RegistrationService:
     def _issue(self, preparation_id: str, approval: bytes, at: datetime) -> IssuedView:
         """Have it issued; when the answer of an earlier attempt was lost, fetch what was issued then."""
         try:
-            return self._gateway.issue(preparation_id, approval, at=at)
+            return self.gateway.issue(preparation_id, approval, at=at)
         except CaError as error:
-            issued = self._gateway.issued(preparation_id) if error.code == "preparation-redeemed" else None
+            issued = self.gateway.issued(preparation_id) if error.code == "preparation-redeemed" else None
             if issued is None:
                 raise
             return issued
