@@ -27,6 +27,7 @@ from trust.extensions import (
     AuthorityKeyIdentifier,
     BasicConstraints,
     DistributionPoint,
+    GeneralName,
     GeneralNameKind,
     PolicyConstraints,
 )
@@ -116,6 +117,11 @@ class Certificate:
         """The subject's attributes that have a name here; the last one where a type occurs twice."""
         known = ((NameAttribute.of(oid), text) for oid, text in decode_name(self.subject))
         return {attribute: text for attribute, text in known if attribute is not None}
+
+    def check_extensions(self) -> None:
+        """One rule: every extension that is known here can be read (RFC 5280 4.2)."""
+        for attribute in _EXTENSION_ATTRIBUTES:
+            getattr(self, attribute)
 
     # --- extensions ---
 
@@ -210,10 +216,31 @@ class Certificate:
         """Where the issuer's certificate is published (RFC 5280 4.2.2.1)."""
         return self._access_urls(AccessMethod.CA_ISSUERS)
 
+    @cached_property
+    def access_locations(self) -> tuple[tuple[str, GeneralName], ...]:
+        """Access methods and locations (RFC 5280 4.2.2.1)."""
+        return self._read(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, reading.read_access_locations) or ()
+
     def _access_urls(self, method: str) -> tuple[str, ...]:
         """URIs of one access method."""
-        locations = self._read(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, reading.read_access_locations) or ()
-        return tuple(n.text for oid, n in locations if oid == method and n.kind is GeneralNameKind.URI)
+        named = (name for oid, name in self.access_locations if oid == method)
+        return tuple(name.text for name in named if name.kind is GeneralNameKind.URI)
+
+
+_EXTENSION_ATTRIBUTES = (
+    "basic_constraints",
+    "key_usage",
+    "extended_key_usage",
+    "key_identifier",
+    "authority_key",
+    "policies",
+    "policy_mappings",
+    "policy_constraints",
+    "inhibit_any_policy",
+    "subject_alternative_name",
+    "distribution_points",
+    "access_locations",
+)
 
 
 # --- reading ---------------------------------------------------------------------------------------------

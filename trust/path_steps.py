@@ -80,14 +80,15 @@ class PathRun:
         return PathReport(self.at, self.path, tuple(self.rejections), tuple(self.checks), policies)
 
     def _apply(self, clause: str, rule: str, certificate: Certificate, found: list[Rejection]) -> None:
-        """Note the outcome of one rule."""
+        """Note the outcome of one rule; what two rules stumble over is told once."""
         self.checks.append(Check(f"RFC 5280 {clause}", rule, certificate, not found))
-        self.rejections.extend(found)
+        self.rejections.extend(rejection for rejection in found if rejection not in self.rejections)
 
     def _steps(
         self, certificate: Certificate, issuer: Certificate, *, final: bool
     ) -> Iterator[tuple[str, str, Iterator[Rejection]]]:
         """The rules for one certificate in the order of the clauses."""
+        yield "4.2", "extensions", self._check_encoding(certificate)
         yield "6.1.3 (a)(1)", "signature", self._check_key(certificate)
         yield "6.1.3 (a)(2)", "validity", self._check_validity(certificate)
         yield "6.1.3 (a)(3)", "revocation", self._check_revocation(certificate, issuer)
@@ -103,6 +104,11 @@ class PathRun:
         expired = not anchor.not_valid_before <= self.at <= anchor.not_valid_after
         if self.inputs.check_anchor_validity and expired:
             self._apply("6.1.1 (d)", "anchor", anchor, [reject(Reason.ANCHOR_EXPIRED, anchor)])
+
+    def _check_encoding(self, certificate: Certificate) -> Iterator[Rejection]:
+        """4.2: what is known here can be read, also where no rule asks for it."""
+        certificate.check_extensions()
+        yield from ()
 
     # --- 6.1.3 basic certificate processing ---
 

@@ -220,11 +220,22 @@ def test_unknown_critical_extension(city, where):
     assert "1.3.6.1.4.1.32473.9" in report.rejections[0].message_en
 
 
-def test_malformed_extension_is_a_rejection(city):
-    odd = [(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.36"), b"\x30\x03\x02\x01"), False)]
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("2.5.29.36", "30030201"),
+        ("2.5.29.17", "3000"),
+        ("2.5.29.31", "3000"),
+        ("1.3.6.1.5.5.7.1.1", "30023000"),
+    ],
+    ids=["policy constraints", "alternative names", "distribution points", "access locations"],
+)
+def test_malformed_extension_is_a_rejection(city, oid, value):
+    odd = [(x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes.fromhex(value)), False)]
     leaf = issue("Leaf", city.issuing, extensions=odd)
     report = verdict(leaf, [city.root], [city.issuing])
     assert codes(report) == ["certificate-malformed"]
+    assert oid in report.rejections[0].message_en
 
 
 def test_excluded_name(city):
