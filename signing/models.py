@@ -55,7 +55,10 @@ class Filing(Base):
     pages: Mapped[int]
     size: Mapped[int]
     document_digest: Mapped[str] = mapped_column(_DIGEST)
-    status: Mapped[FilingStatus] = mapped_column(sa.String(16))
+    status: Mapped[FilingStatus] = mapped_column(
+        # Text in the database, the enum in Python: what is loaded compares by identity.
+        sa.Enum(FilingStatus, native_enum=False, length=16, values_callable=lambda kinds: [*kinds])
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     signed_digest: Mapped[str | None] = mapped_column(_DIGEST)
