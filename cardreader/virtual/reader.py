@@ -57,6 +57,11 @@ class VirtualSlot:
         return self._path.stem
 
     @property
+    def folder(self) -> Path:
+        """The folder the card lies in."""
+        return self._path.parent
+
+    @property
     def name(self) -> str:
         """The reader's name."""
         return READER_NAME_PREFIX + self.card_name
