@@ -81,7 +81,7 @@ def check_certificate(
     """Step 4 a) to c): revoked or out of bounds only after the best signature time is no fault then."""
     certificate = evidence.unverified_signing_certificate
     if basic.failure is None or certificate is None:
-        return None
+        return basic.failure
     if best >= at or basic.failure.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE:
         return basic.failure
     if basic.failure.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from trust.certificate import Certificate
-from trust.encoding.timestamp import parse_timestamp_request
-from trust.revocation import RevocationEvidence
-
 from signing.formats.pdf import embed_signature, prepare_pdf
 from signing.formats.pdf_extraction import extract_pdf
 from signing.judge.document import DocumentConclusion, judge_document
@@ -17,6 +13,9 @@ from signing.timestamp import TimestampAuthority
 from signing.timestamp_client import TimestampClient, pdf_timestamper
 from tests.signing.pdfs import plain_pdf
 from tests.signing.pki import AT, POLICY_ARC, Holder, Pki
+from trust.certificate import Certificate
+from trust.encoding.timestamp import parse_timestamp_request
+from trust.revocation import RevocationEvidence
 
 
 class Answer:

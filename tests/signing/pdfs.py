@@ -32,9 +32,8 @@ def plain_pdf(
         writer.insert_page(
             PageObject(contents=writer.add_object(content), media_box=(0, 0, 595, 842), resources=resources)
         )
-    writer.set_info(
-        generic.DictionaryObject({pdf_name("/Title"): generic.TextStringObject(title)}) if title else None
-    ) if title else None
+    if title:
+        writer.set_info(generic.DictionaryObject({pdf_name("/Title"): generic.TextStringObject(title)}))
     if size:
         writer.add_object(generic.StreamObject(stream_data=b"\x00" * size))
     output = BytesIO()
@@ -53,6 +52,18 @@ def with_later_revision(document: bytes) -> bytes:
     )
     writer.root["/Later"] = generic.TextStringObject("later")
     writer.update_root()
+    output = BytesIO()
+    writer.write(output)
+    return output.getvalue()
+
+
+def encrypted_pdf() -> bytes:
+    """A PDF protected by a password (AES-256)."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.pdf_utils.writer import copy_into_new_writer
+
+    writer = copy_into_new_writer(PdfFileReader(BytesIO(plain_pdf())))
+    writer.encrypt(owner_pass="owner", user_pass="user")
     output = BytesIO()
     writer.write(output)
     return output.getvalue()
