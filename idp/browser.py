@@ -8,6 +8,7 @@ from idp.provider import Provider, new_secret
 from idp.service.sessions import find_session
 from idp.session import LoginSession
 from runtime.web import at
+from runtime.web.session import renew
 
 _BROWSER = "browser"
 _LOGIN = "login"
@@ -37,8 +38,11 @@ def current_session() -> LoginSession | None:
 
 
 def remember_login(secret: str) -> None:
-    """Keep the secret of the session that has just begun; it replaces whatever was there."""
-    flask.session[_LOGIN] = secret
+    """Keep the secret of the session that has just begun, in a cookie that begins anew (session fixation).
+
+    The browser's own name stays, so that requests waiting in other tabs are still this browser's.
+    """
+    renew(**{_BROWSER: browser_id(), _LOGIN: secret})
 
 
 def forget_login() -> None:

@@ -23,6 +23,8 @@ _MAXIMUM_NAME = 80
 # Shorter than any `sub` we give (43 characters), so that one is never mistaken for the other (RFC 9700 4.15).
 _CLIENT_ID = re.compile(r"[a-z][a-z0-9-]{1,39}\Z")
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+\Z")
+# A host goes into our Content-Security-Policy: it holds nothing that means something there.
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z|[0-9a-f:]+\Z")
 # Alphabets whose letters look alike; a name mixes none of them.
 _LOOKALIKE_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "CHEROKEE", "ARMENIAN")
 
@@ -69,9 +71,14 @@ def origin_of(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def is_client_id(text: str) -> bool:
+    """Whether a text has the shape of a client identifier; nothing else is ever looked up."""
+    return _CLIENT_ID.match(text) is not None
+
+
 def check_client_id(client_id: str) -> None:
     """Check the shape of a client identifier."""
-    if not _CLIENT_ID.match(client_id):
+    if not is_client_id(client_id):
         raise RegistrationError(
             "a client id has 2 to 40 lower-case letters, digits and hyphens and begins with a letter",
             code="invalid_client_metadata",
@@ -80,9 +87,9 @@ def check_client_id(client_id: str) -> None:
 
 def check_client_name(name: str) -> None:
     """Check that a name shows as what it is: no controls, no invisible characters, no mixed look-alikes."""
-    if not name.strip() or len(name) > _MAXIMUM_NAME or name != unicodedata.normalize("NFKC", name):
+    if not name.strip() or len(name) > _MAXIMUM_NAME or name != unicodedata.normalize("NFC", name):
         raise RegistrationError(
-            f"a site's name has 1 to {_MAXIMUM_NAME} characters in Unicode's normal form (NFKC)",
+            f"a site's name has 1 to {_MAXIMUM_NAME} characters in Unicode's normal form (NFC)",
             code="invalid_client_metadata",
         )
     if any(unicodedata.category(character).startswith("C") for character in name):
@@ -109,8 +116,8 @@ def check_site_uri(uri: str) -> None:
         raise _uri_error(uri, "is not a URI") from None
     if len(uri) > _MAXIMUM_URI or not _URI_CHARACTERS.match(uri):
         raise _uri_error(uri[:100], "has a fragment, a wildcard, or characters of no site's URI")
-    if not host or parts.username is not None or "@" in parts.netloc:
-        raise _uri_error(uri, "needs a host and no user name")
+    if not _HOST.match(host) or "@" in parts.netloc:
+        raise _uri_error(uri, "needs a plain host name and no user name")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK_HOSTS):
         raise _uri_error(uri, "must be https (http only on the machine itself)")
     if any(segment in {".", ".."} for segment in parts.path.split("/")):

@@ -70,7 +70,7 @@ class InteractionRecord(Base):
     interaction_id: Mapped[str] = mapped_column(sa.String(43), primary_key=True)
     browser_digest: Mapped[str] = mapped_column(sa.String(_DIGEST))
     request: Mapped[str] = mapped_column(sa.Text)
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    authenticated: Mapped[bool] = mapped_column(sa.Boolean, default=False)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 

@@ -24,16 +24,14 @@ def decide(
     session_sub: str | None,
     at: datetime,
     *,
-    asked_at: datetime | None = None,
+    just_now: bool = False,
 ) -> Decision:
     """Decide from the request and the session; `session_sub` is the session's `sub` for this site.
 
-    `asked_at` is when this request's login page was first shown: a login after it counts as the one that
-    `prompt=login` or `max_age` wanted.
+    `just_now`: the person has authenticated for this very request, as `prompt=login` or `max_age` wanted.
     """
     if session is None or session_sub is None:
         return _ask(request, "nobody is logged in")
-    just_now = asked_at is not None and session.auth_time >= asked_at
     if not just_now and {Prompt.LOGIN, Prompt.SELECT_ACCOUNT} & set(request.prompts):
         return Decision.ASK
     if not just_now and not session.is_fresh(request.max_age, at):

@@ -80,8 +80,6 @@ def confirm() -> Response | str:
     if session is not None:
         log_out(browser.provider(), session, at())
     browser.forget_login()
-    if wanted.location:
-        allow_source("form-action", origin_of(wanted.location))
     return _farewell(wanted)
 
 

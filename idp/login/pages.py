@@ -57,7 +57,7 @@ def page(interaction_id: str) -> Response | str:
 
 @blueprint.post("/<interaction_id>")
 @body_limit(64 * 1024)
-@rate_limit("login", per_minute=60)
+@rate_limit("login", per_minute=120)
 def submit(interaction_id: str) -> Response:
     """Take the card's answer: nonce, card token, person; then a session.
 
@@ -75,13 +75,13 @@ def submit(interaction_id: str) -> Response:
     except RegisterUnavailableError as error:
         _LOG.exception("the register cannot be asked")
         return _refuse(interaction, client, error.code, error.message, _UNAVAILABLE)
-    browser.remember_login(log_in(provider, login, browser.current_session(), at()))
-    _allow_return(client)
+    secret = log_in(provider, login, browser.current_session(), interaction_id, at())
+    browser.remember_login(secret)
     return flask.redirect(_resume(interaction_id), _SEE_OTHER)
 
 
 @blueprint.post("/<interaction_id>/nonce")
-@rate_limit("nonce", per_minute=60)
+@rate_limit("nonce", per_minute=120)
 def nonce(interaction_id: str) -> Response:
     """Give the page a fresh nonce, so that one left open for long still works."""
     value = issue_nonce(browser.provider(), _waiting(interaction_id), at())
@@ -102,7 +102,6 @@ def cancel(interaction_id: str) -> Response:
             action=Action.LOGIN_CANCELLED,
             subject=site(client.client_id),
         )
-    _allow_return(client)
     return redirect_error(provider, interaction.request, cancelled())
 
 
@@ -122,7 +121,7 @@ def _already_answered(
     """Whether the live session already satisfies the waiting request, or can only fail it."""
     sub = provider.subject_of(session.end_user.person_id, client)
     try:
-        decision = decide(interaction.request, session, sub, at(), asked_at=interaction.started_at)
+        decision = decide(interaction.request, session, sub, at(), just_now=interaction.authenticated)
     except AuthorizationError:
         return True
     return decision is Decision.ANSWER

@@ -21,6 +21,7 @@ from idp.client import (
     check_client_name,
     check_site_uri,
     digest_secret,
+    is_client_id,
     sector_of,
 )
 from idp.errors import RegistrationError, SignedTokenError
@@ -209,7 +210,7 @@ _BY_ID = sa.select(*_COLUMNS).where(ClientRecord.client_id == sa.bindparam("id")
 
 def find_client(connection: Connection, client_id: str) -> Client | None:
     """Find a site by its identifier: one look-up; a client is parsed once for each content of its row."""
-    if len(client_id) > 100 or "\x00" in client_id:
+    if not is_client_id(client_id):
         return None
     row = connection.execute(_BY_ID, {"id": client_id}).first()
     return None if row is None else _to_client(tuple(row))

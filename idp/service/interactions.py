@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,14 +14,16 @@ from idp.errors import InteractionError, LoginError
 from idp.models import ChallengeRecord, InteractionRecord
 from idp.provider import Provider, new_secret
 
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+
 
 @dataclass(frozen=True)
 class Interaction:
-    """A waiting request, and when its login page was first shown."""
+    """A waiting request, and whether its person has authenticated for it."""
 
     interaction_id: str
     request: AuthorizationRequest
-    started_at: datetime
+    authenticated: bool
 
 
 def begin_interaction(provider: Provider, request: AuthorizationRequest, browser: str, at: datetime) -> str:
@@ -32,7 +35,7 @@ def begin_interaction(provider: Provider, request: AuthorizationRequest, browser
                 interaction_id=interaction_id,
                 browser_digest=digest_secret(browser),
                 request=request.to_json(),
-                started_at=at,
+                authenticated=False,
                 expires_at=at + timedelta(minutes=provider.settings.interaction_minutes),
             )
         )
@@ -42,7 +45,7 @@ def begin_interaction(provider: Provider, request: AuthorizationRequest, browser
 def find_interaction(provider: Provider, interaction_id: str, browser: str, at: datetime) -> Interaction:
     """Find a waiting request of this browser; raise InteractionError when it is over or another's."""
     wanted = sa.select(InteractionRecord.__table__).where(
-        InteractionRecord.interaction_id == interaction_id[:100],
+        InteractionRecord.interaction_id == (interaction_id if _IDENTIFIER.match(interaction_id) else ""),
         InteractionRecord.browser_digest == digest_secret(browser),
         InteractionRecord.expires_at > at,
     )
@@ -53,7 +56,7 @@ def find_interaction(provider: Provider, interaction_id: str, browser: str, at: 
             "This login is over, or was begun in another browser. Go back to the site and log in again.",
             code="login-over",
         )
-    return Interaction(row.interaction_id, AuthorizationRequest.from_json(row.request), row.started_at)
+    return Interaction(row.interaction_id, AuthorizationRequest.from_json(row.request), row.authenticated)
 
 
 def finish_interaction(provider: Provider, interaction_id: str) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from idp.claims import EndUser, Enterprise
 from idp.client import digest_secret
-from idp.models import AccessTokenRecord, CodeRecord, CodeState, SessionRecord
+from idp.models import AccessTokenRecord, CodeRecord, CodeState, InteractionRecord, SessionRecord
 from idp.provider import CardLogin, Provider, new_secret
 from idp.service.audit_actions import Action, person
 from idp.session import SEEN_GRANULARITY, LoginSession
@@ -39,11 +39,14 @@ def touch_session(database_session: Session, session: LoginSession, at: datetime
     )
 
 
-def log_in(provider: Provider, login: CardLogin, former: LoginSession | None, at: datetime) -> str:
+def log_in(
+    provider: Provider, login: CardLogin, former: LoginSession | None, interaction_id: str, at: datetime
+) -> str:
     """Begin a session, or renew the same person's; return the new secret for the browser.
 
     The secret changes at every login, so that one planted beforehand is worth nothing. Another person, or
-    another card, ends the former session with all that hangs on it.
+    another card, ends the former session with all that hangs on it. The request that asked for the card is
+    marked as answered by a fresh login.
     """
     secret = new_secret()
     with provider.database.session() as session:
@@ -61,6 +64,11 @@ def log_in(provider: Provider, login: CardLogin, former: LoginSession | None, at
                 end_session(session, former.session_id, at)
             session_id = new_secret()
             session.add(_new_record(session_id, secret, login, at))
+        session.execute(
+            sa.update(InteractionRecord)
+            .where(InteractionRecord.interaction_id == interaction_id)
+            .values(authenticated=True)
+        )
         provider.audit.append(
             session,
             at=at,

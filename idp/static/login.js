@@ -9,7 +9,6 @@ const texts = form.dataset;
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 
 let nonce = texts.nonce;
-let stale = false;
 
 function show(message) {
   failure.querySelector("p").textContent = message;
@@ -29,8 +28,9 @@ async function refresh() {
     const answer = await fetch(texts.nonceUrl, { method: "POST", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
     if (answer.ok) {
       nonce = (await answer.json()).nonce;
-    } else if (answer.status < 500 && answer.status !== 429) {
-      stale = true;
+    } else if (answer.status === 400 || answer.status === 403) {
+      // Logged in meanwhile in another tab, or too late: the server knows how to go on.
+      window.location.reload();
     }
   } catch {
     // The next round tries again; the server judges a stale nonce.
@@ -45,10 +45,6 @@ document.addEventListener("visibilitychange", () => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (stale) {
-    show(texts.stale);
-    return;
-  }
   failure.hidden = true;
   button.disabled = true;
   status.textContent = texts.working;

@@ -154,11 +154,10 @@ class Visitor(Browser):
         """From the answer of /authorize to the answer that leaves the provider."""
         location = response.headers["Location"]
         while location.startswith("/"):
-            if location.startswith("/login/"):
+            response = self.get(location)
+            if response.status_code == 200:
                 assert card, "the provider asked for a card"
                 response = self.show_card(location, card)
-            else:
-                response = self.get(location)
             assert response.status_code == 303, response.text
             location = response.headers["Location"]
         return response

@@ -95,7 +95,7 @@ def upgrade() -> None:
         sa.Column("interaction_id", sa.String(length=43), nullable=False),
         sa.Column("browser_digest", sa.String(length=64), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
-        sa.Column("started_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("authenticated", sa.Boolean(), nullable=False),
         sa.Column("expires_at", UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("interaction_id"),
     )
