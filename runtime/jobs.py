@@ -67,8 +67,9 @@ class JobRunner:
 
     def lag(self, at: datetime) -> dict[str, timedelta]:
         """Tell how far each job is behind its time (never negative)."""
-        with self._database.session() as session:
-            due = {lease.name: lease.due_at for lease in session.scalars(sa.select(self._model))}
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(self._model.name, self._model.due_at))
+            due = {row.name: row.due_at for row in rows}
         return {job.name: max(at - due.get(job.name, at), timedelta(0)) for job in self._jobs}
 
     def _take(self, job: Job, at: datetime) -> bool:

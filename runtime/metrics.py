@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from prometheus_client import (
@@ -14,6 +16,8 @@ from prometheus_client import (
 )
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_LOG = logging.getLogger(__name__)
+_REFRESHERS: list[Callable[[], None]] = []
 
 # A registry of our own: the library's default one collects from whatever else is loaded.
 REGISTRY = CollectorRegistry()
@@ -42,6 +46,16 @@ def observe_job_lag(service: str, job: str, lag: timedelta) -> None:
     _JOB_LAG.labels(service, job).set(lag.total_seconds())
 
 
+def refresh_by(refresher: Callable[[], None]) -> None:
+    """Have figures that are true only at the moment of asking set anew before each exposition."""
+    _REFRESHERS.append(refresher)
+
+
 def exposition() -> bytes:
     """Return every figure in Prometheus's text format."""
+    for refresher in _REFRESHERS:
+        try:
+            refresher()
+        except Exception:  # noqa: BLE001 - the other figures are wanted all the more
+            _LOG.exception("a figure could not be brought up to date")
     return generate_latest(REGISTRY)

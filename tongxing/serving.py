@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from runtime import clock, server
+from runtime import clock, metrics, server
 from runtime.jobs import JobRunner
 from runtime.settings import ServiceSettings, setting
 from tongxing.services import Service
@@ -34,8 +34,23 @@ def serve(service: Service, settings: ServiceSettings, options: ServeSettings) -
 
 def run_jobs_forever(service: Service, settings: ServiceSettings, stop: threading.Event) -> None:
     """Run the service's jobs until `stop` is set: what `tongxing work` does."""
-    runner = JobRunner(service.database(settings), service.models().JobLease, service.jobs(settings))
-    runner.run_forever(clock.now, stop)
+    _job_runner(service, settings).run_forever(clock.now, stop)
+
+
+def _job_runner(service: Service, settings: ServiceSettings) -> JobRunner:
+    """Make the runner of the service's jobs."""
+    return JobRunner(service.database(settings), service.models().JobLease, service.jobs(settings))
+
+
+def _report_job_lag(service: Service, settings: ServiceSettings) -> None:
+    """Let /metrics tell the jobs' lag by the database: it is true also when no worker lives to tell it."""
+    runner = _job_runner(service, settings)
+
+    def refresh() -> None:
+        for job, lag in runner.lag(clock.now()).items():
+            metrics.observe_job_lag(service.name, job, lag)
+
+    metrics.refresh_by(refresh)
 
 
 def _make_application(
@@ -45,6 +60,8 @@ def _make_application(
     app = service.create_app(settings)
     if settings.internal_port and service.has_internal:
         _start_internal(service, settings)
+    if service.has_jobs:
+        _report_job_lag(service, settings)
     if options.jobs and service.has_jobs:
         server.run_beside(f"{service.name}-jobs", partial(run_jobs_forever, service, settings))
     return app
