@@ -25,7 +25,7 @@ _SUBFILTERS: Final = frozenset({"/ETSI.CAdES.detached", "/adbe.pkcs7.detached"})
 _SIGNATURE_TYPES: Final = frozenset({"/Sig"})
 _DOCUMENT_TIMESTAMP: Final = "/DocTimeStamp"
 # A trace of a signature in a file that can no longer be read: it was there, so the file was changed.
-_TRACE = re.compile(rb"/ByteRange\s*\[")
+_TRACE = re.compile(rb"/ByteRange\s*\[|/Contents\s*<30")
 _HEXADECIMAL = re.compile(rb"(?:[0-9A-F]*|[0-9a-f]*)\Z")
 _DAMAGE_SEARCHED_BYTES: Final = 64 * 1024 * 1024
 

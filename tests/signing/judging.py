@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from runtime.fetch import FetchError
 from signing.formats.pdf import embed_signature, prepare_pdf
 from signing.formats.pdf_extraction import extract_pdf
 from signing.judge.document import DocumentConclusion, judge_document
@@ -29,13 +30,14 @@ class LocalAuthority:
     def __init__(self, pki: Pki, at: dt.datetime = AT, holder: Holder | None = None) -> None:
         holder = holder or pki.leaf("timestamping")
         self.at = at
-        self.requests: list[bytes] = []
+        self.away = False
         self.authority = TimestampAuthority(
             holder, holder.der, (pki.issuing.der,), f"{POLICY_ARC}.5.1", dt.timedelta(seconds=1)
         )
 
     def post(self, url: str, body: bytes, content_type: str) -> Answer:
-        self.requests.append(body)
+        if self.away:
+            raise FetchError("no connection", code="fetch-unreachable")
         assert parse_timestamp_request(body)
         return Answer(self.authority.answer(body, self.at, lambda count: b"\x07" * count).response)
 
