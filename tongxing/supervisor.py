@@ -7,23 +7,16 @@ child that keeps dying stops the town with the last lines of its log.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import os
-import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
-from runtime.process import die_with_parent
+from tongxing.child import Child, ChildSpec, can_fork, preload
 from tongxing.errors import ChildError
 
 HTTP_OK = 200
@@ -33,100 +26,6 @@ _START_TIMEOUT_SECONDS = 90.0
 _STOP_TIMEOUT_SECONDS = 5.0
 _PORT_TIMEOUT_SECONDS = 8.0
 _WATCH_SECONDS = 0.2
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 8.0
-_MAXIMUM_RESTARTS = 5
-_RESTART_WINDOW_SECONDS = 60.0
-_MAXIMUM_LOG_BYTES = 10 * 1024 * 1024
-_TAIL_LINES = 12
-
-
-@dataclass(frozen=True)
-class ChildSpec:
-    """One process: its name, its command, the ports it binds and where it says that it is well."""
-
-    name: str
-    command: tuple[str, ...]
-    ports: tuple[int, ...]
-    health_url: str
-    directory: Path | None = None
-
-
-class Child:
-    """One running process of the town and its log."""
-
-    def __init__(self, spec: ChildSpec, log_directory: Path) -> None:
-        self.spec = spec
-        self.log_file = log_directory / f"{spec.name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
-        self._starts: deque[float] = deque(maxlen=_MAXIMUM_RESTARTS + 1)
-        self.next_start = 0.0
-
-    def start(self) -> None:
-        """Start the process in a session of its own, so that the terminal's Ctrl-C reaches only us."""
-        parent = os.getpid()
-        with self._open_log() as log:
-            self.process = subprocess.Popen(
-                self.spec.command,
-                cwd=self.spec.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: die_with_parent(parent),  # noqa: PLW1509 - only the main thread starts children
-            )
-        self._starts.append(time.monotonic())
-
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    def schedule_restart(self) -> bool:
-        """Clear away what the dead process left; decide when to start again, or (False) that it is enough."""
-        self._kill_group()
-        now = time.monotonic()
-        recent = [start for start in self._starts if now - start < _RESTART_WINDOW_SECONDS]
-        if len(recent) > _MAXIMUM_RESTARTS:
-            return False
-        self.next_start = now + min(_FIRST_PAUSE_SECONDS * 2 ** (len(recent) - 1), _LONGEST_PAUSE_SECONDS)
-        return True
-
-    def terminate(self) -> None:
-        """Ask the process to stop."""
-        if self.process is not None and self.alive():
-            self.process.terminate()
-
-    def reap(self, deadline: float) -> None:
-        """Wait for the process until the deadline, then kill it and whatever it started."""
-        if self.process is None:
-            return
-        try:
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self._kill_group()
-
-    def _kill_group(self) -> None:
-        """Kill what the process started and left behind; its session is its own."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    def log_tail(self) -> str:
-        """Return the last lines of the log, for a person to read."""
-        try:
-            lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return ""
-        return f"; {self.log_file} ends with\n" + "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
-
-    def _open_log(self) -> IO[bytes]:
-        """Append to the log; one that has grown large is begun anew, the old one kept beside it."""
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        if self.log_file.exists() and self.log_file.stat().st_size > _MAXIMUM_LOG_BYTES:
-            self.log_file.replace(self.log_file.with_suffix(".log.1"))
-        return self.log_file.open("ab")
 
 
 class Supervisor:
@@ -148,8 +47,7 @@ class Supervisor:
         """Start every child and wait until all are well (or `stop` is set); return the seconds it took."""
         begin = time.monotonic()
         self._wait_for_ports()
-        for child in self.children:
-            child.start()
+        self._start_all()
         try:
             self._wait_until_healthy(begin + _START_TIMEOUT_SECONDS, stop or threading.Event())
         except BaseException:
@@ -178,6 +76,16 @@ class Supervisor:
             child.terminate()
         for child in reversed(self.children):
             child.reap(deadline)
+
+    def _start_all(self) -> None:
+        """Start every child, by fork when that is possible: it spares each the imports all have in common."""
+        if not can_fork([child.spec for child in self.children]):
+            for child in self.children:
+                child.start()
+            return
+        preload()
+        for child in self.children:
+            child.fork()
 
     def _schedule(self, child: Child) -> None:
         """Note a death and decide when to start again."""

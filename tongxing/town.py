@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from runtime.settings import Document, load_settings, read_document
+from tongxing.child import ChildSpec
 from tongxing.errors import StateError
 from tongxing.layout import TownLayout
 from tongxing.people import OFFICERS, SUBSCRIBERS, DemoCard
 from tongxing.services import SERVICES
 from tongxing.settings import AgentSettings, SiteSettings, TownSettings
-from tongxing.supervisor import ChildSpec, Supervisor
+from tongxing.supervisor import Supervisor
 
 SITES = ("site-a", "site-b")
 AGENT = "agent"
@@ -138,15 +141,41 @@ def open_or_make(
 ) -> Town:
     """Open the town of a state directory, or make it first; the caller holds the state's lock."""
     if not layout.is_complete():
-        from tongxing.making import make_town
-
         wanted = TownSettings(
             **({"base_port": base_port} if base_port else {}), tls=tls, language=language or "zh"
         )
-        make_town(layout, wanted, announce)
+        _make_apart(layout, wanted, announce)
     town = Town(layout)
     _check_wishes(town, base_port=base_port, tls=tls)
     return town
+
+
+def _make_apart(layout: TownLayout, wanted: TownSettings, announce: Callable[[str], None]) -> None:
+    """Make the town in a process of its own: this one is going to be forked, and must open no database."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            from tongxing.making import make_town
+
+            make_town(layout, wanted, announce)
+            code = 0
+        except KeyboardInterrupt:
+            pass
+        except Exception as error:  # noqa: BLE001 - told here, the parent only learns that it failed
+            known = getattr(error, "code", None)
+            sys.stderr.write(f"error ({known}): {error}\n" if known else traceback.format_exc())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise StateError(
+            f"{layout.root}: the town was not finished; what there is of it is removed at the next start",
+            code="town-not-made",
+        )
 
 
 def _check_wishes(town: Town, *, base_port: int | None, tls: bool) -> None:

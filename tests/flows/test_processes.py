@@ -97,7 +97,7 @@ def test_a_killed_service_is_started_again(made, tmp_path):
     process = towns.start(made.layout.root, tmp_path / "log")
     try:
         victim = next(
-            pid for pid in children(process) if b"\0idp\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            pid for pid in children(process) if Path(f"/proc/{pid}/comm").read_text().strip() == "tx-idp"
         )
         os.kill(victim, signal.SIGKILL)
         until(lambda: gone(victim))

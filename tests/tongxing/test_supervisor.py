@@ -10,8 +10,9 @@ import time
 
 import pytest
 
+from tongxing.child import ChildSpec
 from tongxing.errors import ChildError
-from tongxing.supervisor import ChildSpec, Supervisor
+from tongxing.supervisor import Supervisor
 
 SERVER = """
 import http.server, sys
@@ -88,7 +89,7 @@ def test_a_port_in_use_is_named(tmp_path, free_port, monkeypatch):
 
 
 def test_a_child_that_keeps_dying_ends_the_town(tmp_path, free_port, monkeypatch):
-    monkeypatch.setattr("tongxing.supervisor._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("tongxing.child.FIRST_PAUSE_SECONDS", 0.01)
     supervisor = Supervisor([spec("one", free_port)], tmp_path, lambda line: None)
     supervisor.start()
     child = supervisor.children[0]
@@ -102,7 +103,8 @@ def test_a_child_that_keeps_dying_ends_the_town(tmp_path, free_port, monkeypatch
 def test_children_die_with_a_killed_supervisor(tmp_path, free_port):
     program = textwrap.dedent("""
         import pathlib, sys, time
-        from tongxing.supervisor import ChildSpec, Supervisor
+        from tongxing.child import ChildSpec
+        from tongxing.supervisor import Supervisor
         port = int(sys.argv[1])
         child = ChildSpec("one", (sys.executable, "-c", sys.argv[2], str(port)), (port,), f"http://127.0.0.1:{port}/")
         supervisor = Supervisor([child], pathlib.Path(sys.argv[3]), print)
