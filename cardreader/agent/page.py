@@ -78,8 +78,8 @@ def words_in(language: str) -> dict[str, str]:
     return {key: words[language == "zh"] for key, words in _WORDS.items()}
 
 
-def view_document(view: PromptView, language: str) -> dict[str, Any]:
-    """The view for the page's script."""
+def view_document(view: PromptView, language: str, *, recent: bool = True) -> dict[str, Any]:
+    """The view for the page's script; `recent` says whether the last request ended just now."""
     if view.request is not None:
         language = view.request.language
     document: dict[str, Any] = {"version": view.version, "lang": language, "words": words_in(language)}
@@ -91,6 +91,7 @@ def view_document(view: PromptView, language: str) -> dict[str, Any]:
         document["outcome"] = {
             "ok": failure is None,
             "cancelled": view.outcome.cancelled,
+            "recent": recent,
             "more": failure is None and view.outcome.purpose is Purpose.CERTIFICATE,
             "message": "" if failure is None else failure.text(language),
         }

@@ -28,6 +28,7 @@ from cardreader.prompt import Consent, ConsentRequest, Purpose
 ANSWER_TIMEOUT = 180.0
 APPEAR_TIMEOUT = 20.0
 GONE_AFTER = 4.0
+RECENT = 8.0
 POLL_SECONDS = 8.0
 _LOOK_EVERY = 0.5
 
@@ -39,6 +40,7 @@ class Outcome:
     purpose: Purpose
     failure: CardError | None
     cancelled: bool
+    ended: float
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class PagePrompt:
         """Tell the page how it ended."""
         with self._condition:
             self._drop_consent()
-            outcome = Outcome(purpose, failure, isinstance(failure, UserCancelledError))
+            outcome = Outcome(purpose, failure, isinstance(failure, UserCancelledError), self._monotonic())
             self._change(identifier="", request=None, working=False, outcome=outcome)
 
     def _take_consent(self) -> Consent | None:
@@ -119,6 +121,10 @@ class PagePrompt:
                 self._watchers -= 1
                 self._last_seen = self._monotonic()
             return self._view
+
+    def is_recent(self, outcome: Outcome) -> bool:
+        """Whether it ended so lately that a window opened for it may still want to know."""
+        return self._monotonic() - outcome.ended < RECENT
 
     def answer(self, identifier: str, choice: int, pin: bytearray) -> None:
         """The person's yes: the card's number in the list, and the PIN."""

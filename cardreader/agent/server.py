@@ -249,7 +249,9 @@ class AgentHandler(BaseHTTPRequestHandler):
         if prompt is not None:
             after = query.get("after", ["-1"])[0]
             version = int(after) if after.removeprefix("-").isdecimal() and len(after) < 18 else -1
-            self._send_json(page.view_document(prompt.wait_for_change(version), self._language))
+            view = prompt.wait_for_change(version)
+            recent = view.outcome is not None and prompt.is_recent(view.outcome)
+            self._send_json(page.view_document(view, self._language, recent=recent))
 
     _PAGES: ClassVar[dict[str, Callable[[AgentHandler, dict[str, list[str]]], None]]] = {
         "/prompt": _page,

@@ -129,6 +129,9 @@ async function follow() {
     } else if (view.outcome && served) {
       showOutcome(view.outcome);
       if (!view.outcome.more) return;
+    } else if (view.outcome && view.outcome.recent && view.outcome.message && !view.outcome.cancelled) {
+      // It failed before there was anything to ask (no card, say): tell it, and stay for a next attempt.
+      showEnd(view.outcome.message, false);
     }
   }
 }
