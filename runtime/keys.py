@@ -14,9 +14,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from trust.algorithms import algorithm_for
 
 from runtime.errors import KeyFileError
+from runtime.settings import process_environment
+from trust.algorithms import algorithm_for
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -113,9 +114,18 @@ def read_secret(path: Path) -> bytes:
         mode = path.stat().st_mode
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})", code="secret-missing") from None
-    if mode & _OPEN_TO_OTHERS:
+    if mode & _OPEN_TO_OTHERS and not _is_credential(path):
         raise KeyFileError(f"{path}: readable by others; run chmod 600 on it", code="secret-exposed")
     return _read_limited(path)
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd passed the file as a credential (systemd.exec(5), LoadCredential).
+
+    Access to those is given by an access control list, which a file's mode shows as if it were the group's.
+    """
+    directory = process_environment().get("CREDENTIALS_DIRECTORY", "")
+    return bool(directory) and path.resolve().parent == Path(directory).resolve()
 
 
 def read_passphrase(path: Path) -> bytes:

@@ -79,6 +79,21 @@ def test_a_secret_others_can_read_is_refused(tmp_path):
         read_secret(path)
 
 
+def test_a_credential_of_systemd_is_accepted_as_it_lies(tmp_path, monkeypatch):
+    """Its access control list shows in the mode as if the group could read it."""
+    credentials, elsewhere = tmp_path / "credentials", tmp_path / "elsewhere"
+    for folder in (credentials, elsewhere):
+        folder.mkdir()
+        (folder / "passphrase").write_bytes(b"secret\n")
+        (folder / "passphrase").chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert read_passphrase(credentials / "passphrase") == b"secret"
+    (credentials / "link").symlink_to(elsewhere / "passphrase")
+    for path in (elsewhere / "passphrase", credentials / "link", credentials / "../elsewhere/passphrase"):
+        with pytest.raises(KeyFileError, match="chmod 600"):
+            read_passphrase(path)
+
+
 def test_an_empty_passphrase_is_refused(tmp_path):
     write_secret(tmp_path / "empty", b"\n")
     with pytest.raises(KeyFileError, match="empty"):
