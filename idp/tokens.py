@@ -113,6 +113,8 @@ class VerificationKey:
     @classmethod
     def from_jwk(cls, value: Mapping[str, Any]) -> VerificationKey:
         """Build from a JWK (RFC 7517), refusing what is private, weak, or meant for something else."""
+        if not isinstance(value, Mapping):
+            raise SignedTokenError("a key is a JSON object")
         _check_jwk_use(value)
         try:
             algorithm, members = _read_key_members(value)
@@ -233,7 +235,8 @@ def _check_header(header: Mapping[str, Any], rule: TokenRule) -> None:
     typ = header.get("typ")
     if not (typ is None or isinstance(typ, str)) or typ not in rule.types:
         raise SignedTokenError("a token of this type does not serve here")
-    if header.get("alg") not in {algorithm.value for algorithm in rule.algorithms}:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in rule.algorithms:
         raise SignedTokenError("the algorithm is not accepted here")
 
 

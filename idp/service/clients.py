@@ -76,7 +76,7 @@ def register_client(
         sector_identifier=sector_identifier or "",
         authentication=method,
         secret_digest=digest_secret(secret) if secret else None,
-        jwks=tuple((jwks or {}).get("keys", ())),
+        jwks=_read_keys(jwks),
         id_token_algorithm=_one_of(SigningAlgorithm, id_token_algorithm, "ID Token algorithm"),
         client_uri=client_uri,
     )
@@ -98,6 +98,14 @@ def check_client_metadata(client: Client) -> Client:
     _check_keys(client)
     sector = client.sector_identifier or sector_of(client.redirect_uris, client.client_id)
     return Client(**{**client.__dict__, "sector_identifier": sector})
+
+
+def _read_keys(jwks: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """Return the keys of a key set (RFC 7517 5)."""
+    keys = [] if jwks is None else jwks.get("keys")
+    if not isinstance(keys, list):
+        raise RegistrationError("jwks: an object with a list named keys", code="invalid_client_metadata")
+    return tuple(keys)
 
 
 def _check_keys(client: Client) -> None:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from idp.provider import open_database
+from runtime.migration import migrate
 from tests.databases import BOTH_KINDS, fresh_database_url
 from tests.idp.harness import CARDS, OP, Clock, Desk, make_op
 
@@ -35,7 +36,8 @@ def any_op(request, made, tmp_path):
         found.provider.database.dispose()
         return
     with fresh_database_url(request.param, tmp_path) as url:
-        found = make_op(tmp_path / "idp", url)
+        found = copy_of(made, tmp_path, database_url=url)
+        migrate(found.provider.database, "idp")
         yield found
         found.provider.database.dispose()
 

@@ -112,7 +112,7 @@ class Site:
         text = base64.b64encode(f"{self.client.client_id}:{self.secret}".encode()).decode()
         return {"Authorization": f"Basic {text}"}
 
-    def redeem(self, code: str, headers=None, **changes):
+    def redeem(self, code: str, headers=None, /, **changes):
         """Ask the token endpoint; None removes a parameter."""
         values = {
             "grant_type": "authorization_code",
