@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 import flask
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.flask_client import OAuth
+from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+from authlib.integrations.requests_client import OAuth2Session
 from werkzeug.wrappers import Response
 
 from examples.relying_site.settings import SiteSettings
@@ -26,6 +27,26 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {issuer}; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+
+
+class ProviderSession(OAuth2Session):
+    """Requests to the provider; REQUESTS_CA_BUNDLE of the environment would overrule `verify`."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.trust_env = False
+
+
+class ProviderClient(FlaskOAuth2App):
+    """Authlib's client over that session."""
+
+    client_cls = ProviderSession
+
+
+class Providers(OAuth):
+    """Authlib's registry of such clients."""
+
+    oauth2_client_cls = ProviderClient
 
 
 def create_app(settings: SiteSettings) -> flask.Flask:
@@ -49,7 +70,7 @@ def create_app(settings: SiteSettings) -> flask.Flask:
 
 def register_provider(app: flask.Flask, settings: SiteSettings) -> Any:
     """Tell Authlib about the provider; everything else it reads from the discovery document."""
-    return OAuth(app).register(
+    return Providers(app).register(
         "city",
         client_id=settings.client_id,
         client_secret=settings.client_secret,
