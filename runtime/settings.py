@@ -104,14 +104,14 @@ def read_document(path: Path) -> Document:
     """Read the TOML settings file; raise SettingsError when it is missing or malformed."""
     try:
         document = Document(tomllib.loads(path.read_text(encoding="utf-8")))
-        document.folder = path.absolute().parent
-        return document
     except OSError as error:
         raise SettingsError(
             [f"{path}: cannot be read ({error.strerror}); name another file with --settings"]
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: not valid TOML: {error}"]) from None
+    document.folder = path.absolute().parent
+    return document
 
 
 def process_environment() -> Mapping[str, str]:
