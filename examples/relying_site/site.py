@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from examples.relying_site.texts import text
 
 SCOPES = "openid profile enterprise"
 LANGUAGES = ("zh", "en")
+CHINA_STANDARD_TIME = timezone(timedelta(hours=8))
 # Chromium applies form-action to the redirects after a form: logging out leads to the provider.
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {issuer}; "
@@ -61,11 +63,16 @@ def create_app(settings: SiteSettings) -> flask.Flask:
         SESSION_COOKIE_SECURE=settings.secure,
         MAX_CONTENT_LENGTH=64 * 1024,
     )
-    app.jinja_env.globals.update(text=text, site=settings, masked=masked, language=language)
+    app.jinja_env.globals.update(text=text, site=settings, masked=masked, moment=moment, language=language)
     city = register_provider(app, settings)
     add_login(app, settings, city)
     add_pages(app, settings)
     return app
+
+
+def moment(timestamp: int) -> str:
+    """Return a NumericDate as people of the city read it (China Standard Time)."""
+    return datetime.fromtimestamp(timestamp, CHINA_STANDARD_TIME).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def register_provider(app: flask.Flask, settings: SiteSettings) -> Any:
