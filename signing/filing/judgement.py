@@ -32,6 +32,8 @@ class Trust:
     anchors: tuple[Certificate, ...]
     intermediates: tuple[Certificate, ...]
     revocation: RevocationSource
+    evidence_at: datetime | None = None
+    """As of when revocation data are collected, when documents are judged as of an earlier time."""
 
     def judge(self, evidence: DocumentEvidence, policy: SignaturePolicy, at: datetime) -> DocumentConclusion:
         """Judge a document's evidence with revocation data collected now."""
@@ -44,8 +46,8 @@ class Trust:
         cannot make this service fetch from addresses the stranger chose.
         """
         asked = tuple(dict.fromkeys([*_certificates_in(evidence), *self.intermediates]))
-        revocation = self.revocation.evidence_for(asked, at)
-        return JudgeInputs(self.anchors, self.intermediates, revocation, policy)
+        revocation = self.revocation.evidence_for(asked, self.evidence_at or at)
+        return JudgeInputs(self.anchors, self.intermediates, revocation, policy, self.evidence_at)
 
 
 def _certificates_in(evidence: DocumentEvidence) -> list[Certificate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from signing.judge.policy import SignaturePolicy
 from trust.certificate import Certificate
@@ -17,3 +18,5 @@ class JudgeInputs:
     intermediates: tuple[Certificate, ...] = ()
     revocation: RevocationEvidence = field(default_factory=RevocationEvidence)
     policy: SignaturePolicy = field(default_factory=SignaturePolicy)
+    evidence_at: datetime | None = None
+    """As of when the revocation data are current, when that is later than the time asked about."""

@@ -109,7 +109,7 @@ def was_valid_at(
     at: datetime,
 ) -> bool:
     """Whether the certificate was valid at a past moment, by revocation data as of `at`."""
-    asked = replace(path_inputs(brought, inputs, role), evidence_at=at)
+    asked = replace(path_inputs(brought, inputs, role), evidence_at=inputs.evidence_at or at)
     return validate_path(certificate, asked, moment).valid
 
 
@@ -121,6 +121,7 @@ def path_inputs(
         anchors=inputs.anchors,
         intermediates=(*inputs.intermediates, *brought),
         revocation=inputs.revocation,
+        evidence_at=inputs.evidence_at,
         initial_policies=role.policies,
         required_key_usage=frozenset({role.key_usage}),
         algorithms=inputs.policy.algorithms,
