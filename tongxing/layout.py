@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from tongxing.errors import StateError
 STATE_VERSION = 1
 _DIRECTORY_MODE = 0o700
 _LOCK_MODE = 0o600
+_LOCK_SECONDS = 1.5
+_LOCK_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -133,20 +136,19 @@ class TownLayout:
 def locked(layout: TownLayout) -> Iterator[None]:
     """Hold the state directory for this process; a second town on the same state is refused.
 
-    The lock is the kernel's: it ends with the process, so a killed town leaves no stale lock.
+    The lock is the kernel's: it ends with the process, so a killed town leaves no stale lock. A town that
+    was killed a moment ago is given time to be gone.
     """
     file = _open_lock(layout)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _acquire(file, time.monotonic() + _LOCK_SECONDS):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise StateError(
                 f"{layout.root}: a town is already running on this state (process {holder}); "
                 "stop it, or name another folder with --state",
                 code="state-in-use",
-            ) from None
+            )
         file.seek(0)
         file.truncate()
         file.write(f"{os.getpid()}\n")
@@ -154,6 +156,19 @@ def locked(layout: TownLayout) -> Iterator[None]:
         yield
     finally:
         file.close()
+
+
+def _acquire(file: IO[str], deadline: float) -> bool:
+    """Take the lock; False when somebody holds it until the deadline."""
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return True
 
 
 def _open_lock(layout: TownLayout) -> IO[str]:

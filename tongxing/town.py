@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import unicodedata
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runtime.process import die_with_parent
 from runtime.settings import Document, load_settings, read_document
 from tongxing.child import ChildSpec
 from tongxing.errors import StateError
@@ -153,10 +155,12 @@ def open_or_make(
 def _make_apart(layout: TownLayout, wanted: TownSettings, announce: Callable[[str], None]) -> None:
     """Make the town in a process of its own: this one is going to be forked, and must open no database."""
     sys.stdout.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            die_with_parent(parent, signal.SIGKILL)
             from tongxing.making import make_town
 
             make_town(layout, wanted, announce)

@@ -51,9 +51,7 @@ def test_card_works_without_the_server_packages():
     assert "list" in result.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments", [["idp", "--help"], ["ca", "--help"], ["sign", "--help"], ["check", "--settings", "x"]]
-)
+@pytest.mark.parametrize("arguments", [["idp", "--help"], ["ca", "--help"], ["check", "--settings", "x"]])
 def test_a_server_command_without_its_packages_says_what_to_install(arguments, tmp_path):
     settings = tmp_path / "town.toml"
     settings.write_text("[idp]\n")
