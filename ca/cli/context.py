@@ -16,8 +16,9 @@ from ca.registration.gateway import DirectGateway
 from ca.registration.service import RegistrationService
 from ca.service import CertificateAuthority
 from ca.settings import AuthoritySettings, RegistrationSettings
+from runtime import clock
 from runtime.settings import load_settings, read_document
-from trust.encoding.cms import sign_cms
+from trust.approval import sign_approval
 from trust.signer import Signer
 
 DEFAULT_SETTINGS = Path("state/town.toml")
@@ -92,7 +93,7 @@ def card_door(context: click.Context) -> CardDoor:
 def sign_statement(context: click.Context, card: str, statement: bytes) -> bytes:
     """Have a card sign an approval statement: CMS, with the statement inside."""
     with card_door(context).card_signer(card) as signer:
-        return sign_cms(statement, signer, signer.certificate)
+        return sign_approval(statement, signer, signer.certificate, at=clock.now())
 
 
 def officer_number(authority: CertificateAuthority, who: str) -> str:
