@@ -38,7 +38,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "card": ("Card", "卡"),
     "choose": ("Choose a card", "请选择卡"),
     "until": ("valid until", "有效期至"),
-    "tries": ("tries left", "次剩余尝试"),
+    "tries": ("{n} tries left", "还可以试 {n} 次"),
     "blocked": ("PIN blocked: unblock it with the PUK", "PIN 码已锁定，请用 PUK 码解锁"),
     "last": ("Last try: if this PIN is wrong, the card is blocked.", "最后一次机会：再输错卡将被锁定。"),
     "pin": ("PIN", "PIN 码"),

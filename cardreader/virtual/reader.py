@@ -75,7 +75,11 @@ class VirtualSlot:
         if not self.card_present():
             raise NoCardError
         lock = FileLock(self._path.with_suffix(".lock"))
-        if not lock.acquire(_LOCK_TIMEOUT):
+        try:
+            free = lock.acquire(_LOCK_TIMEOUT)
+        except OSError as error:
+            raise self._not_writable(error) from error
+        if not free:
             raise CardBusyError
         try:
             return VirtualConnection(self, lock, self.load())
@@ -103,11 +107,15 @@ class VirtualSlot:
                 os.fsync(stream.fileno())
             Path(temporary).replace(self._path)
         except OSError as error:
-            raise VirtualCardError(
-                f"The virtual card {self.card_name} cannot be written ({error.strerror}). Check the folder's "
-                "permissions and free space.",
-                f"无法写入虚拟卡 {self.card_name}，请检查目录权限和磁盘空间。",
-            ) from error
+            raise self._not_writable(error) from error
+
+    def _not_writable(self, error: OSError) -> VirtualCardError:
+        """The error of a folder that takes no changes."""
+        return VirtualCardError(
+            f"The virtual card {self.card_name} cannot be written ({error.strerror}). Check the folder's "
+            "permissions and free space.",
+            f"无法写入虚拟卡 {self.card_name}，请检查目录权限和磁盘空间。",
+        )
 
     def insert(self) -> None:
         """Put the card into its reader."""

@@ -47,7 +47,7 @@ function chosen() {
 function showTries() {
   const card = shown.cards[chosen()];
   const tries = byId("pin-tries");
-  tries.textContent = !card ? "" : card.tries === 1 ? words.last : `${card.tries} ${words.tries}`;
+  tries.textContent = !card ? "" : card.tries === 1 ? words.last : words.tries.replace("{n}", card.tries);
   tries.className = card && card.tries === 1 ? "failure" : "help";
   byId("confirm").disabled = !card;
 }
