@@ -67,7 +67,8 @@ class InternalListener:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._socket = socket.create_server(address, family=family, backlog=_BACKLOG)
+        # Every worker of a service binds the port, as it does the public one.
+        self._socket = socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=True)
         self._socket.settimeout(_ACCEPT_POLL_SECONDS)
         self._thread = threading.Thread(target=self._accept_forever, name="internal-listener", daemon=True)
 
