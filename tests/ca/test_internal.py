@@ -1,0 +1,222 @@
+"""The internal interfaces, over real mutual TLS with the certificates of the ceremony."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import timedelta
+
+import pytest
+from werkzeug.test import Client
+
+from ca import web
+from ca.errors import ApprovalError, AuthorityUnavailableError, CaError, CertificationRequestError
+from ca.profiles import SubjectShape
+from ca.registration import web as registration_web
+from ca.registration.application import ApplicantClaim
+from ca.registration.gateway import HttpGateway
+from ca.status.feed import HttpFeed
+from runtime import clock
+from runtime.internal import InternalClient, RemoteProblemError, serve_internal
+from tests.ca.desk import CHEN, LI_MING, SoftwareCard, hold_ceremony
+from tests.ca.test_registration import open_registration, registration_settings
+from tests.ca.test_status import Status
+from trust.certificate import Certificate
+
+
+class Town:
+    """The internal listeners of ca and ra, and settings of those who call them."""
+
+    def __init__(self, state, ca_port, ra_port):
+        self.state = state
+        self.desk = hold_ceremony(state, at=clock.now() - timedelta(minutes=2))
+        self.registration = open_registration(self.desk)
+        self.ca_url, self.ra_url = f"https://localhost:{ca_port}", f"https://localhost:{ra_port}"
+        ca = self.with_certificates(self.desk.settings, "ca", ca_port)
+        ra = self.with_certificates(registration_settings(state), "ra", ra_port)
+        self.listeners = [
+            serve_internal(web.create_internal_app(ca), ca),
+            serve_internal(registration_web.create_internal_app(ra, gateway=self.registration.gateway), ra),
+        ]
+
+    def with_certificates(self, settings, name, port=0):
+        keys = self.state / name / "keys"
+        return dataclasses.replace(
+            settings,
+            internal_port=port,
+            internal_certificate=keys / "tls-server.pem",
+            internal_key=keys / "tls-server.p8",
+            service_certificate=keys / "tls-client.pem",
+            service_key=keys / "tls-client.p8",
+            key_passphrase_file=self.state / name / "secrets" / "passphrase",
+        )
+
+    def client(self, caller, service="ca"):
+        settings = self.with_certificates(self.desk.settings, caller)
+        url = self.ca_url if service == "ca" else self.ra_url
+        return InternalClient(url, settings, service=service)
+
+    def close(self):
+        for listener in self.listeners:
+            listener.stop()
+        self.desk.authority.context.database.dispose()
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    import socket
+
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    town = Town(tmp_path_factory.mktemp("internal") / "state", *ports)
+    yield town
+    town.close()
+
+
+def problem(call):
+    with pytest.raises(RemoteProblemError) as caught:
+        call()
+    return caught.value.status, caught.value.code
+
+
+def test_ra_issues_a_card_over_mutual_tls(town):
+    client = town.client("ra")
+    gateway, desk = HttpGateway(client), town.desk
+    assert {officer.name for officer in gateway.officers()} == {"陈静", "赵强", "孙丽"}
+    card = SoftwareCard()
+    orders = desk.orders(card, LI_MING, SubjectShape.CITIZEN)
+    prepared = gateway.prepare("application", desk.number("陈静"), orders, at=clock.now())
+    assert gateway.issued(prepared.preparation_id) is None
+    issued = gateway.issue(prepared.preparation_id, desk.zhao.approve(prepared.statement), at=clock.now())
+    assert [Certificate.parse(each).tbs for each in issued.certificates] == list(prepared.tbs)
+    assert issued.chain == desk.authority.chain
+    assert gateway.issued(prepared.preparation_id) == issued
+    number = LI_MING.subject_number
+    listed = client.get_json(f"/internal/certificates?subject_number={number}")["certificates"]
+    serial = listed[0]["serial_number"]
+    changed = client.post_json(
+        "/internal/suspend", {"serial_number": serial, "requester": desk.number("陈静")}
+    )
+    assert changed["standing"] == "suspended"
+    client.post_json("/internal/release", {"serial_number": serial, "requester": desk.number("陈静")})
+    changed = client.post_json(
+        "/internal/revoke",
+        {"serial_number": serial, "requester": desk.number("陈静"), "reason": "superseded"},
+    )
+    assert (changed["standing"], changed["reason"]) == ("revoked", "superseded")
+    client.close()
+
+
+def test_refusals_keep_their_codes(town):
+    gateway, desk = HttpGateway(town.client("ra")), town.desk
+    card = SoftwareCard()
+    orders = desk.orders(card, LI_MING, SubjectShape.CITIZEN)
+    broken = [dataclasses.replace(orders[0], request=b"rubbish")]
+    with pytest.raises(CaError) as caught:
+        gateway.prepare("a", desk.number("陈静"), broken, at=clock.now())
+    assert caught.value.code == "request-malformed"
+    assert not isinstance(caught.value, CertificationRequestError | AuthorityUnavailableError)
+    prepared = gateway.prepare("a", desk.number("陈静"), orders, at=clock.now())
+    with pytest.raises(CaError) as caught:
+        gateway.issue(prepared.preparation_id, desk.chen.approve(prepared.statement), at=clock.now())
+    assert caught.value.code == "approver-is-requester"
+    assert not isinstance(caught.value, ApprovalError)
+    gateway.client.close()
+
+
+def test_an_authority_that_is_away(town):
+    settings = town.with_certificates(town.desk.settings, "ra")
+    gateway = HttpGateway(InternalClient("https://localhost:9", settings, service="ca"))
+    with pytest.raises(AuthorityUnavailableError):
+        gateway.officers()
+
+
+def test_va_follows_the_feed_over_mutual_tls(town):
+    status = Status(town.desk)
+    status.now = clock.now()
+    feed = HttpFeed(town.client("va"))
+    assert status.follow(feed) == town.desk.authority.standing.last_sequence()
+    key_id = town.desk.authority.context.issuer.key_id
+    assert status.service.crl_number(key_id) is not None
+    assert status.follow(feed) == 0
+    feed.client.close()
+    status.database.dispose()
+
+
+def test_each_service_may_call_what_is_its_own(town):
+    va, ra, signing = town.client("va"), town.client("ra"), town.client("signing")
+    assert problem(lambda: va.get_json("/internal/officers")) == (403, "caller-not-allowed")
+    assert problem(lambda: ra.get_json("/internal/crls")) == (403, "caller-not-allowed")
+    assert problem(lambda: signing.post_json("/internal/issue", {})) == (403, "caller-not-allowed")
+    for client in (va, ra, signing):
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"application_id": "a", "requester": "b"},
+        {"application_id": 1, "requester": "b", "certificates": []},
+        {"application_id": "a", "requester": "b", "certificates": ["x"]},
+        {"application_id": "a", "requester": "b", "certificates": [{"profile": "p", "request": "!"}]},
+        {"application_id": "a" * 501, "requester": "b", "certificates": []},
+    ],
+)
+def test_malformed_messages(town, body):
+    client = town.client("ra")
+    assert problem(lambda: client.post_json("/internal/prepare", body)) == (400, "request-malformed")
+    client.close()
+
+
+def test_more_malformed_messages(town):
+    ra, va = town.client("ra"), town.client("va")
+    requester = town.desk.number("陈静")
+    order = {"serial_number": "1", "requester": requester}
+    assert (
+        problem(lambda: ra.post_json("/internal/revoke", {**order, "reason": "boredom"}))[1]
+        == "reason-unknown"
+    )
+    assert problem(lambda: ra.post_json("/internal/suspend", order)) == (409, "serial-unknown")
+    nobody = {"serial_number": "1", "requester": "TX"}
+    assert problem(lambda: ra.post_json("/internal/suspend", nobody)) == (403, "officer-unknown")
+    auditor = {"serial_number": "1", "requester": town.desk.number("孙丽")}
+    assert problem(lambda: ra.post_json("/internal/suspend", auditor)) == (403, "officer-role-missing")
+    assert problem(lambda: va.get_json("/internal/status/changes?after=x"))[1] == "request-malformed"
+    ra.close()
+    va.close()
+
+
+def test_without_mutual_tls_nobody_is_anybody(town):
+    app = web.create_internal_app(town.desk.settings)
+    answer = Client(app).get("/internal/officers", headers={"X-Tongxing-Client-Certificate": "x"})
+    assert answer.status_code == 403
+
+
+def test_idp_and_signing_resolve_subjects(town):
+    town.registration.add_person(CHEN.name, CHEN.identity_number, actor="t", at=clock.now())
+    claim = ApplicantClaim(SubjectShape.CITIZEN, CHEN.name, CHEN.identity_number)
+    view = town.registration.apply(claim, requester="x", at=clock.now())
+    client = town.client("signing", "ra")
+    subject = client.get_json(f"/internal/subjects/{view.subject_number}")
+    assert subject["name"] == CHEN.name
+    assert subject["kind"] == "citizen"
+    assert subject["enterprise"] is None
+    assert subject["active"] is True
+    assert CHEN.identity_number not in json.dumps(subject)
+    assert problem(lambda: client.get_json("/internal/subjects/TX0")) == (404, "subject-unknown")
+    client.close()
+    other = town.client("va", "ra")
+    assert problem(lambda: other.get_json(f"/internal/subjects/{view.subject_number}"))[0] == 403
+    other.close()
+
+
+def test_the_public_side_of_ca_shows_health_and_nothing_else(town):
+    client = Client(web.create_app(town.desk.settings))
+    assert client.get("/healthz").status_code == 200
+    assert b"tongxing_crl_seconds_left" in client.get("/metrics").data
+    assert client.get("/internal/officers").status_code == 404
+    late = Client(web.create_app(town.desk.settings, lambda: clock.now() + timedelta(days=2)))
+    assert late.get("/healthz").status_code == 503
