@@ -10,6 +10,8 @@ from signing.judge.conclusion import BlockConclusion, Failure
 from signing.judge.document import DocumentConclusion
 from signing.judge.with_time import SignatureConclusion
 from signing.reports.sentences import sentence_for
+from trust.errors import TrustError
+from trust.names import NameAttribute
 
 REPORT_VERSION = 1
 
@@ -38,7 +40,8 @@ def report_text(conclusion: DocumentConclusion, language: str = "en") -> str:
     for item in report["signatures"]:
         lines.append(f"  {item['id']}: {_headline(item)}")
         if item["signer"]:
-            lines.append(f"    {item['signer']['subject']}")
+            signer = item["signer"]
+            lines.append(f"    {signer['name']} {signer['organization'] or ''}".rstrip())
         lines.append(f"    {item['best_signature_time']}")
     if report["detail"][language]:
         lines.append(report["detail"][language])
@@ -103,8 +106,14 @@ def _report_signer(conclusion: SignatureConclusion) -> dict[str, Any] | None:
     certificate = conclusion.evidence.unverified_signing_certificate
     if certificate is None:
         return None
+    try:
+        attributes = certificate.subject_attributes
+    except TrustError:
+        attributes = {}
+    # The subject number stays in the certificate: it is the register's, not for readers of reports.
     return {
-        "subject": certificate.subject_text,
+        "name": attributes.get(NameAttribute.COMMON_NAME, ""),
+        "organization": attributes.get(NameAttribute.ORGANIZATION_IDENTIFIER),
         "serial_number": f"{certificate.serial_number:x}",
         "fingerprint": certificate.fingerprint,
         "trusted": conclusion.path is not None and conclusion.path.valid,

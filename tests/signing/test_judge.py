@@ -17,7 +17,7 @@ from signing.reports.sentences import _SENTENCES, sentence_for
 from signing.reports.simple import report_document, report_json, report_text
 from tests.signing.judging import LocalAuthority, inputs_of, judge_pdf, sign_pdf
 from tests.signing.pdfs import encrypted_pdf, plain_pdf, with_later_revision
-from tests.signing.pki import AT, Pki
+from tests.signing.pki import AT, ENTERPRISE, SUBJECT_NUMBER, Pki
 from trust.revocation import RevocationEvidence
 
 DAY = dt.timedelta(days=1)
@@ -446,6 +446,8 @@ class TestReports:
         assert report["indication"] == "TOTAL-PASSED"
         (signature,) = report["signatures"]
         assert signature["signer"]["trusted"] is True
+        assert signature["signer"]["name"] == ENTERPRISE
+        assert SUBJECT_NUMBER not in report_json(judge_pdf(sign_pdf(town), town))
         assert signature["timestamps"][0]["accepted"] is True
         assert signature["best_signature_time"] == "2026-11-22T09:00:00Z"
         assert signature["whole_document"] is True
