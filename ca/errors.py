@@ -40,6 +40,10 @@ class CertificateStatusError(CaError):
     """A certificate that is not known here, or a change of status that its present status does not allow."""
 
 
+class UnknownCertificateError(CertificateStatusError):
+    """A serial number that was never issued here."""
+
+
 class PublicationError(CaError):
     """A freshly signed certificate or CRL that independent code does not accept; it is not released."""
 
@@ -54,6 +58,10 @@ class RegisterError(CaError):
 
 class ApplicationError(CaError):
     """An application that is unknown, or not in the state the act needs."""
+
+
+class UnknownApplicationError(ApplicationError):
+    """An application that does not exist."""
 
 
 class AuthorityUnavailableError(CaError):

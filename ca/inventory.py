@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ca.context import AuthorityContext
-from ca.errors import CertificateStatusError
+from ca.errors import UnknownCertificateError
 from ca.models import IssuedCertificate
 
 MAXIMUM_LISTED = 1000
@@ -53,7 +53,7 @@ class Inventory:
         with self._database.session() as session:
             row = session.get(IssuedCertificate, serial_number)
         if row is None:
-            raise CertificateStatusError(
+            raise UnknownCertificateError(
                 f"no certificate with serial number {serial_number} was issued here", code="serial-unknown"
             )
         return _view(row)

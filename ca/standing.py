@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ca.context import AuthorityContext, append_status_change, lock_state
-from ca.errors import CertificateStatusError
+from ca.errors import CertificateStatusError, UnknownCertificateError
 from ca.models import IssuedCertificate, Standing, StatusChange, StatusEvent
 from trust.status import CRLReason
 
@@ -173,7 +173,7 @@ def _locked(session: Session, serial_number: str) -> IssuedCertificate:
         sa.select(IssuedCertificate).where(IssuedCertificate.serial_number == serial_number).with_for_update()
     ).first()
     if certificate is None:
-        raise CertificateStatusError(
+        raise UnknownCertificateError(
             f"no certificate with serial number {serial_number} was issued here", code="serial-unknown"
         )
     return certificate

@@ -24,6 +24,7 @@ from ca.errors import (
     PreparationError,
     ProfileError,
     PublicationError,
+    UnknownCertificateError,
 )
 from ca.inventory import CertificateQuery, CertificateView
 from ca.preparation import CertificateOrder
@@ -50,6 +51,7 @@ _STATUSES: Mapping[type[Exception], int] = {
     LintError: 422,
     PreparationError: 409,
     CertificateStatusError: 409,
+    UnknownCertificateError: 404,
     ApprovalError: 403,
     OfficerError: 403,
     PublicationError: 500,

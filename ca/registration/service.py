@@ -13,7 +13,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ca.errors import ApplicationError, AuthorityUnavailableError, CaError, RegisterError
+from ca.errors import (
+    ApplicationError,
+    AuthorityUnavailableError,
+    CaError,
+    RegisterError,
+    UnknownApplicationError,
+)
 from ca.personalization import CardOrder, CardRequests
 from ca.preparation import CertificateOrder
 from ca.profiles import SubjectShape, card_profiles, subject_name
@@ -314,7 +320,7 @@ def _load(session: Session, application_id: str) -> Application:
     """The application, locked for this transaction."""
     application = session.get(Application, application_id, with_for_update=True)
     if application is None:
-        raise ApplicationError("there is no such application", code="application-unknown")
+        raise UnknownApplicationError("there is no such application", code="application-unknown")
     return application
 
 

@@ -15,6 +15,7 @@ from ca.errors import (
     CaError,
     OfficerError,
     RegisterError,
+    UnknownApplicationError,
 )
 from ca.registration.desk import desk_pages
 from ca.registration.gateway import AuthorityGateway, HttpGateway
@@ -36,6 +37,7 @@ _ERRORS: dict[type[Exception], int] = {
     CaError: 422,
     RegisterError: 422,
     ApplicationError: 409,
+    UnknownApplicationError: 404,
     ApprovalError: 403,
     OfficerError: 403,
     AuthorityUnavailableError: 503,

@@ -204,7 +204,7 @@ def test_wrong_input_is_told_and_loses_nothing(pages, chen):
     )  # fmt: skip
     assert answer.status_code == 413
     assert chen.get(path).status_code == 200
-    assert chen.get("/applications/A-0").status_code == 409
+    assert chen.get("/applications/A-0").status_code == 404
     assert chen.get(f"{path}/certificates.pem").status_code == 404
 
 

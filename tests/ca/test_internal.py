@@ -179,7 +179,7 @@ def test_more_malformed_messages(town):
         problem(lambda: ra.post_json("/internal/revoke", {**order, "reason": "boredom"}))[1]
         == "reason-unknown"
     )
-    assert problem(lambda: ra.post_json("/internal/suspend", order)) == (409, "serial-unknown")
+    assert problem(lambda: ra.post_json("/internal/suspend", order)) == (404, "serial-unknown")
     nobody = {"serial_number": "1", "requester": "TX"}
     assert problem(lambda: ra.post_json("/internal/suspend", nobody)) == (403, "officer-unknown")
     auditor = {"serial_number": "1", "requester": town.desk.number("孙丽")}
