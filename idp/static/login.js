@@ -1,5 +1,5 @@
 // The login page: the card agent signs our nonce, the form carries its answer.
-import { login } from "/static/card-agent.js";
+import { AgentError, login, prepare } from "/static/card-agent.js";
 
 const form = document.getElementById("card-login");
 const button = document.getElementById("start");
@@ -8,7 +8,10 @@ const failure = document.getElementById("agent-failure");
 const texts = form.dataset;
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 
+const lifetime = Number(texts.nonceSeconds) * 1000;
+
 let nonce = texts.nonce;
+let issued = Date.now();
 
 function show(message) {
   failure.querySelector("p").textContent = message;
@@ -19,15 +22,21 @@ function show(message) {
 }
 
 // The nonce lives a few minutes; a page left open gets a new one before it ends, so that a click can go to
-// the agent at once (the agent's window must open within the click).
+// the agent at once (the agent's window must open within the click). Meanwhile there is nothing to click:
+// the former nonce is void the moment the new one is made.
 async function refresh() {
-  if (button.disabled) {
+  if (button.disabled || Date.now() - issued < lifetime / 2) {
     return;
   }
+  button.disabled = true;
   try {
-    const answer = await fetch(texts.nonceUrl, { method: "POST", headers: { "X-CSRF-Token": csrf, Accept: "application/json" } });
+    const answer = await fetch(texts.nonceUrl, {
+      method: "POST",
+      headers: { "X-CSRF-Token": csrf, Accept: "application/json" },
+    });
     if (answer.ok) {
       nonce = (await answer.json()).nonce;
+      issued = Date.now();
     } else if (answer.status === 400 || answer.status === 403) {
       // Logged in meanwhile in another tab, or too late: the server knows how to go on.
       window.location.reload();
@@ -35,13 +44,15 @@ async function refresh() {
   } catch {
     // The next round tries again; the server judges a stale nonce.
   }
+  button.disabled = false;
 }
-setInterval(refresh, Number(texts.nonceSeconds) * 800);
+setInterval(refresh, lifetime / 10);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") {
     refresh();
   }
 });
+prepare(texts.agent);
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -54,7 +65,7 @@ form.addEventListener("submit", async (event) => {
     form.elements.card_token.value = JSON.stringify(token);
     form.submit();
   } catch (error) {
-    show(error && error.code && error.message ? error.message : texts.unreachable);
+    show(error instanceof AgentError ? error.message : texts.unreachable);
   }
 });
 
@@ -64,6 +75,9 @@ window.addEventListener("pageshow", (event) => {
     window.location.reload();
   }
 });
+
+// Until this script runs a click would send the form without a card's answer.
+button.disabled = false;
 
 const refused = document.getElementById("failure");
 if (refused) {

@@ -138,9 +138,14 @@ def test_what_pages_load_is_there(op, site, visitor):
             assert response.status_code == 200, source
 
 
+def test_button_waits_for_the_script(op, site, visitor):
+    """Without it a click would send the form without a card's answer."""
+    assert re.search(r'<button type="submit" id="start" disabled>', login_page(op, site, visitor).text)
+
+
 def test_script_is_a_module_without_tricks():
     script = (FOLDER / "static" / "login.js").read_text()
-    assert 'import { login } from "/static/card-agent.js"' in script
+    assert 'from "/static/card-agent.js"' in script
     for forbidden in ("innerHTML", "eval(", "document.write", "localStorage"):
         assert forbidden not in script
 
