@@ -1,4 +1,4 @@
-"""The database roles on a real PostgreSQL: each process sees its own schema, and only adds to its audit log."""
+"""The database roles on a real PostgreSQL: each sees its own schema and only adds to its audit log."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -140,3 +141,34 @@ def test_systemd_finds_the_units_right(tmp_path: Path) -> None:
     complaints = [line for line in answer.stderr.splitlines() if str(tmp_path) in line or "tongxing" in line]
     assert answer.returncode == 0, answer.stderr
     assert complaints == []
+
+
+_UNDER_PROTECTION = """
+import ctypes, importlib, mmap, sys
+PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
+if ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0:
+    sys.exit(77)
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    sys.exit("the protection is not in force")
+except PermissionError:
+    pass
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+import granian, psycopg
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+ec.generate_private_key(ec.SECP256R1()).sign(b"data", ec.ECDSA(hashes.SHA256()))
+"""
+
+
+def test_services_load_under_memory_deny_write_execute() -> None:
+    """MemoryDenyWriteExecute breaks programs that make code at run time; ours do not."""
+    modules = [service.web_module for service in SERVICES]
+    answer = subprocess.run(
+        [sys.executable, "-c", _UNDER_PROTECTION, *modules],
+        capture_output=True, text=True, check=False, timeout=60, cwd=DEPLOY.parent,
+    )  # fmt: skip
+    if answer.returncode == 77:
+        pytest.skip("this kernel has no PR_SET_MDWE (Linux 6.3)")
+    assert answer.returncode == 0, answer.stderr
