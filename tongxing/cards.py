@@ -75,7 +75,7 @@ def virtual_desk(cards: Path, journal: Path, pins: Mapping[str, str], master_key
         return folder.slot(name) if (cards / f"{name}.json").exists() else folder.new_card(name)
 
     def secrets_of(name: str) -> CardSecrets:
-        return CardSecrets(pins[name].encode("ascii"), _random_puk(), master_key)
+        return CardSecrets(pins[name].encode("ascii"), random_puk(), master_key)
 
     return CardDesk(reader_of, journal, secrets_of)
 
@@ -119,6 +119,6 @@ def virtual_reader(cards: Path, name: str) -> Reader:
     return VirtualReader(cards).slot(name)
 
 
-def _random_puk() -> bytes:
-    """A PUK nobody is told: a blocked demonstration card is made anew."""
+def random_puk() -> bytes:
+    """Eight random digits; nobody is told a demonstration card's."""
     return "".join(secrets.choice("0123456789") for _ in range(_PUK_DIGITS)).encode("ascii")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
 EXIT_FAILED = 1
 _SERVER_MODULES = frozenset(
     {
+        "OpenSSL",
         "alembic",
         "authlib",
         "flask",
@@ -35,6 +37,8 @@ class LazyCommand:
     module: str
     attribute: str
     help: str
+    cards: str = ""
+    """Function of tongxing/card_doors.py that gives the command its cards."""
 
 
 COMMANDS: dict[str, LazyCommand] = {
@@ -48,10 +52,10 @@ COMMANDS: dict[str, LazyCommand] = {
     "audit": LazyCommand("tongxing.server_cli", "audit", "Verify the audit logs."),
     "backup": LazyCommand("tongxing.archive_cli", "backup", "Write the whole state into one archive."),
     "restore": LazyCommand("tongxing.archive_cli", "restore", "Restore a state from an archive."),
-    "ca": LazyCommand("ca.cli", "cli", "The certificate authority."),
+    "ca": LazyCommand("ca.cli", "cli", "The certificate authority.", cards="authority_cards"),
     "card": LazyCommand("cardreader.cli", "cli", "Cards and readers on this computer."),
     "idp": LazyCommand("idp.cli", "cli", "The OpenID Provider: relying sites and keys."),
-    "sign": LazyCommand("signing.cli", "cli", "Sign files and judge signatures."),
+    "sign": LazyCommand("signing.cli", "cli", "Sign files and judge signatures.", cards="signing_cards"),
 }
 
 
@@ -62,11 +66,14 @@ class LazyGroup(click.Group):
         """Name every command, in the table's order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command, and put what it may reach cards with on the context."""
         lazy = COMMANDS.get(cmd_name)
         if lazy is None:
             return None
+        if lazy.cards:
+            doors = importlib.import_module("tongxing.card_doors")
+            ctx.obj = getattr(doors, lazy.cards)(ctx.params.get("desk"))
         command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
 
@@ -78,8 +85,16 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tongxing")
-def cli() -> None:
+@click.option(
+    "--desk",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("state/desk"),
+    show_default=True,
+    help="Folder of the card desk: master key of its cards, and journal.",
+)
+def cli(desk: Path) -> None:
     """Tongxing (通行): one certificate, one login, the whole city."""
+    del desk  # read by the group when it hands a command its cards
 
 
 def main() -> None:

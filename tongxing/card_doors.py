@@ -1,0 +1,143 @@
+"""What the commands `ca` and `sign` are given to reach cards with: they import no reader themselves.
+
+A card is named by the path of a virtual card (`state/cards/liming`, with or without `.json`) or by the
+name of a PC/SC reader. PINs are asked for on the terminal.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from cardreader import terminal
+from cardreader.connection import Reader, find_reader
+from cardreader.personalization import CardSecrets
+from cardreader.piv import PinStatus
+from cardreader.piv_terms import check_pin
+from cardreader.signer import AskPin, CardSigner
+from cardreader.virtual.reader import VirtualReader
+from runtime.keys import read_secret, write_secret
+from tongxing.cards import MASTER_KEY_BYTES, CardDesk, card_signer, random_puk, read_card_certificate
+
+_SUFFIX = ".json"
+_MASTER_KEY = Path("secrets/master-key")
+_JOURNAL = Path("journal")
+
+
+class OfficerCard:
+    """The SIGNATURE key of a card, with its certificate: a `trust.signer.Signer`."""
+
+    def __init__(self, signer: CardSigner, certificate: bytes) -> None:
+        self._signer = signer
+        self.certificate = certificate
+
+    @property
+    def algorithm(self) -> bytes:
+        """DER AlgorithmIdentifier of the signatures."""
+        return self._signer.algorithm
+
+    @property
+    def public_key(self) -> bytes:
+        """DER SubjectPublicKeyInfo."""
+        return self._signer.public_key
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign with the card; its PIN is asked for."""
+        return self._signer.sign(data)
+
+
+class AuthorityCards:
+    """Cards for `tongxing ca`: officers' cards sign, blank cards are personalised at this desk."""
+
+    def __init__(self, desk: Path) -> None:
+        self._desk = desk
+
+    @contextmanager
+    def card_signer(self, card: str) -> Iterator[OfficerCard]:
+        """Open a card for signing."""
+        reader = reader_named(card)
+        certificate = read_card_certificate(reader).der
+        with card_signer(reader, ask_pin_of(card)) as signer:
+            yield OfficerCard(signer, certificate)
+
+    def personaliser(self) -> CardDesk:
+        """The desk: its journal and the master key of its cards, made on first use."""
+        key_file = self._desk / _MASTER_KEY
+        if not key_file.exists():
+            write_secret(key_file, secrets.token_bytes(MASTER_KEY_BYTES))
+        master_key = read_secret(key_file)
+        return CardDesk(
+            lambda name: reader_named(name, blank=True),
+            self._desk / _JOURNAL,
+            lambda name: _new_secrets(name, master_key),
+        )
+
+
+class SigningCards:
+    """Cards for `tongxing sign`."""
+
+    @contextmanager
+    def card_signer(self, *, reader: str | None, virtual: Path | None) -> Iterator[tuple[CardSigner, bytes]]:
+        """Lend the card's SIGNATURE key and its certificate."""
+        found = _pcsc_reader(reader) if virtual is None else _virtual_reader(virtual, reader)
+        certificate = read_card_certificate(found).der
+        with card_signer(found, ask_pin_of(found.name)) as signer:
+            yield signer, certificate
+
+
+def authority_cards(desk: Path) -> AuthorityCards:
+    """What `tongxing ca` is given."""
+    return AuthorityCards(desk)
+
+
+def signing_cards(_desk: Path) -> SigningCards:
+    """What `tongxing sign` is given."""
+    return SigningCards()
+
+
+def reader_named(card: str, *, blank: bool = False) -> Reader:
+    """The reader of a card: a virtual one by its path (made when `blank` and absent), else PC/SC's."""
+    path = Path(card)
+    if path.suffix == _SUFFIX or len(path.parts) > 1:
+        folder, name = VirtualReader(path.parent), path.name.removesuffix(_SUFFIX)
+        absent = not (path.parent / f"{name}{_SUFFIX}").exists()
+        return folder.new_card(name) if blank and absent else folder.slot(name)
+    return _pcsc_reader(card or None)
+
+
+def ask_pin_of(card: str) -> AskPin:
+    """Ask for a card's PIN on the terminal, saying how many tries are left."""
+
+    def ask(status: PinStatus) -> bytearray:
+        tries = "" if status.attempts_remaining is None else f" ({status.attempts_remaining} tries left)"
+        return terminal.read_secret(f"PIN of {card}{tries}: ")
+
+    return ask
+
+
+def _virtual_reader(folder: Path, name: str | None) -> Reader:
+    """A virtual card by its name, or the first of the folder."""
+    source = VirtualReader(folder)
+    return source.slot(name) if name else find_reader(source)
+
+
+def _pcsc_reader(name: str | None) -> Reader:
+    """A reader of this machine by its name, or the first with a card."""
+    from cardreader.pcsc import PcscReaders
+
+    return find_reader(PcscReaders(), name)
+
+
+def _new_secrets(card: str, master_key: bytes) -> CardSecrets:
+    """The PIN is the holder's, typed twice at the desk; the PUK is random and shown once."""
+    pin = terminal.read_secret(f"New PIN of {card}, typed by its holder: ")
+    check_pin(bytes(pin))
+    if terminal.read_secret("The same again: ") != pin:
+        raise click.ClickException("the two PINs differ; nothing was done")
+    puk = random_puk()
+    terminal.write(f"PUK of {card}, for the holder's sealed envelope, shown once: {puk.decode('ascii')}")
+    return CardSecrets(bytes(pin), puk, master_key)
