@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tongxing.demo.agent import AgentClient, Person
+from tongxing.demo.agent import Person
 from tongxing.demo.browser import Browser
+from tongxing.demo.narration import Narrator
+from tongxing.demo.stage import Stage
 from tongxing.layout import TownLayout
 from tongxing.town import Town
 
@@ -43,8 +45,10 @@ class RunningTown:
     def browser(self, language: str = "zh") -> Browser:
         return Browser(self.state / "trust" / "root.pem", language)
 
-    def agent(self, browser: Browser, page_url: str, language: str = "zh") -> AgentClient:
-        return AgentClient(browser, self.scripted_agent_url, page_url, language)
+    def stage(self, lines: list[str] | None = None) -> Stage:
+        """A stage for the flows of the demonstration; what is narrated goes into the list."""
+        narrator = Narrator((lines if lines is not None else []).append, "en")
+        return Stage(self.town, narrator, self.person, self.scripted_agent_url)
 
 
 def free_base_port() -> int:

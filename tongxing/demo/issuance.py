@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography import x509
@@ -20,7 +21,7 @@ from tongxing.demo.browser import Browser
 from tongxing.demo.narration import expect
 from tongxing.demo.stage import Stage
 from tongxing.errors import DemoError
-from tongxing.issuing import IssuingDesk
+from tongxing.issuing import IssuedCard, IssuingDesk
 from tongxing.making import open_desk
 from tongxing.people import CHEN_JING, ZHANG_WEI, ZHAO_QIANG, DemoCard
 from trust.certificate import Certificate
@@ -31,10 +32,10 @@ _POLL_SECONDS = 0.1
 _REASON = "keyCompromise"
 
 
-def play_issuance(stage: Stage) -> None:
-    """Issue a card to a new citizen, see it good, revoke it, see it revoked."""
-    narrator, town = stage.narrator, stage.town
-    card = _new_card(stage)
+@contextmanager
+def open_issuing(stage: Stage) -> Iterator[tuple[IssuingDesk, InternalClient, DemoCard]]:
+    """Open the desk over the town's running authority, with a new citizen's card to be issued."""
+    town, card = stage.town, _new_card(stage)
     settings = load_settings(RegistrationSettings, "ra", town.document)
     client = InternalClient(settings.authority_url, settings, service=_AUTHORITY)
     desk = IssuingDesk(
@@ -44,7 +45,32 @@ def play_issuance(stage: Stage) -> None:
         requester=CHEN_JING,
         approver=ZHAO_QIANG,
     )
-    narrator.title("一、发证", "1. Issuance")
+    yield desk, client, card
+    client.close()
+
+
+def play_issuance(stage: Stage) -> None:
+    """Issue a card to a new citizen, see it good, revoke it, see it revoked."""
+    stage.narrator.title("一、发证", "1. Issuance")
+    with open_issuing(stage) as (desk, client, card):
+        issued = _issue(stage, desk, card)
+        browser, trust = stage.browser(), stage.town.layout.trust
+        with stage.narrator.step("OCSP：有效", "OCSP: good"):
+            _wait_for_status(browser, trust, issued.authentication, ocsp.OCSPCertStatus.GOOD)
+        with stage.narrator.step("吊销后，OCSP：已吊销", "revoked; OCSP: revoked"):
+            revoke_card(stage, client, desk.requester, issued)
+
+
+def revoke_card(stage: Stage, client: InternalClient, requester: str, issued: IssuedCard) -> None:
+    """Revoke a card's certificates and wait until the world is told."""
+    for certificate in (issued.authentication, issued.signature):
+        _revoke(client, requester, certificate)
+        _wait_for_status(stage.browser(), stage.town.layout.trust, certificate, ocsp.OCSPCertStatus.REVOKED)
+
+
+def _issue(stage: Stage, desk: IssuingDesk, card: DemoCard) -> IssuedCard:
+    """Issue the card, a step a line."""
+    narrator = stage.narrator
     with narrator.step(
         f"{card.name}申请一卡通：身份证号校验通过，登记在册",
         f"{card.name} applies: the identity number passes GB 11643 and is in the register",
@@ -56,24 +82,17 @@ def play_issuance(stage: Stage) -> None:
         "keys are made on the card, which signs the requests; the authority prepares what will be signed",
     ):
         order, statement = desk.prepare(application, card)
-    browser = stage.browser()
     with narrator.step(
         f"第二名人员{ZHAO_QIANG.name}在卡代理中核对并用卡签名批准",
         f"a second officer, {ZHAO_QIANG.name}, reads the statement in the card agent and signs the approval",
     ):
         stage.person.holds(ZHAO_QIANG)
-        approval = stage.agent(browser, town.url("ra") + "/").approve(statement)
+        approval = stage.agent(stage.browser(), stage.town.url("ra") + "/").approve(statement)
     with narrator.step(
         "签发系统自行验证批准，一次性兑现，签发并写入卡内",
         "the authority verifies the approval itself, redeems it once, issues, and the card is written",
     ):
-        issued = desk.issue(application, order, approval)
-    with narrator.step("OCSP：有效", "OCSP: good"):
-        _wait_for_status(browser, town.layout.trust, issued.authentication, ocsp.OCSPCertStatus.GOOD)
-    with narrator.step("吊销后，OCSP：已吊销", "revoked; OCSP: revoked"):
-        _revoke(client, desk.requester, issued.authentication)
-        _wait_for_status(browser, town.layout.trust, issued.authentication, ocsp.OCSPCertStatus.REVOKED)
-    client.close()
+        return desk.issue(application, order, approval)
 
 
 def _new_card(stage: Stage) -> DemoCard:

@@ -63,7 +63,7 @@ def _play_in(town: Town, narrator: Narrator) -> None:
         narrator.line(
             f"{count} 个进程已就绪（{seconds:.1f} 秒）", f"{count} processes are up ({seconds:.1f} s)"
         )
-        stage = Stage(town, narrator, person)
+        stage = Stage(town, narrator, person, town.agent_url)
         play_issuance(stage)
         play_login(stage)
         play_filing(stage)

@@ -22,6 +22,7 @@ class Stage:
     town: Town
     narrator: Narrator
     person: Person
+    agent_url: str
 
     @property
     def language(self) -> str:
@@ -34,7 +35,7 @@ class Stage:
 
     def agent(self, browser: Browser, page_url: str) -> AgentClient:
         """Return the card agent as a page of that address reaches it."""
-        return AgentClient(browser, self.town.agent_url, page_url, self.language)
+        return AgentClient(browser, self.agent_url, page_url, self.language)
 
     def log_in(self, browser: Browser, site: str, card: DemoCard) -> Page:
         """Log in at a site with a card; return the page the site shows then."""
