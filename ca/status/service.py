@@ -176,14 +176,17 @@ class StatusService:
     def look_up(self, serial_numbers: Iterable[int]) -> Snapshot:
         """Statuses of the issued certificates among these, and how fresh they are."""
         texts = {serial_text(number): number for number in serial_numbers if number > 0}
+        # One statement, one snapshot: the moment and what is known as of then belong together.
         with self._database.read() as connection:
-            # The moment first: what is read after it can only be newer than it says.
-            complete_at = connection.scalar(_COMPLETE_AT)
-            rows = connection.execute(_STATUSES, {"serials": list(texts)}) if texts else ()
-            statuses = {
-                texts[serial]: KnownStatus(revoked_at, CRLReason(reason) if reason is not None else None)
-                for serial, revoked_at, reason in rows
-            }
+            rows = connection.execute(_SNAPSHOT, {"serials": list(texts)}).all()
+        statuses = {
+            texts[row.serial_number]: KnownStatus(
+                row.revoked_at, CRLReason(row.reason) if row.reason is not None else None
+            )
+            for row in rows
+            if row.serial_number is not None
+        }
+        complete_at = rows[0].complete_at if rows else None
         return Snapshot(statuses, complete_at)
 
     def crl_number(self, key_id: str) -> int | None:
@@ -211,7 +214,15 @@ class StatusService:
 
 
 _CRL_NUMBERS = sa.select(CurrentCRL.issuer_key_id, CurrentCRL.number)
-_COMPLETE_AT = sa.select(FeedCursor.complete_at)
-_STATUSES = sa.select(
-    KnownCertificate.serial_number, KnownCertificate.revoked_at, KnownCertificate.reason
-).where(KnownCertificate.serial_number.in_(sa.bindparam("serials", expanding=True)))
+_SNAPSHOT = sa.select(
+    FeedCursor.complete_at,
+    KnownCertificate.serial_number,
+    KnownCertificate.revoked_at,
+    KnownCertificate.reason,
+).select_from(
+    sa.outerjoin(
+        FeedCursor,
+        KnownCertificate,
+        KnownCertificate.serial_number.in_(sa.bindparam("serials", expanding=True)),
+    )
+)
