@@ -28,7 +28,7 @@ def _settings_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--settings",
         "settings_file",
         type=click.Path(dir_okay=False, path_type=Path),
-        default=Path("town.toml"),
+        default=Path("state/town.toml"),
         show_default=True,
         help="Settings file.",
     )(command)

@@ -50,20 +50,11 @@ def log_in(
     """
     secret = new_secret()
     with provider.database.session() as session:
-        if former and former.certificate_fingerprint == login.certificate_fingerprint:
-            session_id = former.session_id
-            session.execute(
-                sa.update(SessionRecord)
-                .where(SessionRecord.session_id == session_id)
-                .values(
-                    secret_digest=digest_secret(secret), auth_time=at, seen_at=at, **_person(login.end_user)
-                )
-            )
+        same = former is not None and former.certificate_fingerprint == login.certificate_fingerprint
+        if former and same:
+            session_id = _renew(session, former, secret, login, at)
         else:
-            if former:
-                end_session(session, former.session_id, at)
-            session_id = new_secret()
-            session.add(_new_record(session_id, secret, login, at))
+            session_id = _begin(session, former, secret, login, at)
         session.execute(
             sa.update(InteractionRecord)
             .where(InteractionRecord.interaction_id == interaction_id)
@@ -78,6 +69,25 @@ def log_in(
             details={"session": session_id, "acr": Acr.CARD_AND_PIN},
         )
     return secret
+
+
+def _renew(session: Session, former: LoginSession, secret: str, login: CardLogin, at: datetime) -> str:
+    """Carry a session on under a new secret; what the register says of the person may have changed."""
+    session.execute(
+        sa.update(SessionRecord)
+        .where(SessionRecord.session_id == former.session_id)
+        .values(secret_digest=digest_secret(secret), auth_time=at, seen_at=at, **_person(login.end_user))
+    )
+    return former.session_id
+
+
+def _begin(session: Session, former: LoginSession | None, secret: str, login: CardLogin, at: datetime) -> str:
+    """Begin a session; the one before it in this browser ends."""
+    if former:
+        end_session(session, former.session_id, at)
+    session_id = new_secret()
+    session.add(_new_record(session_id, secret, login, at))
+    return session_id
 
 
 def log_out(provider: Provider, session: LoginSession, at: datetime) -> None:

@@ -229,3 +229,27 @@ def test_home_page_tells_who_is_logged_in(op, site, visitor):
     assert "You are not logged in" in visitor.get("/").text
     site.tokens(visitor)
     assert re.search(r"<dd>王小明</dd>", visitor.get("/").text)
+
+
+def test_card_answers_are_limited_per_address_and_only_for_a_while(op, site, visitor):
+    path = visitor.start(site).headers["Location"]
+    token = csrf_of(visitor.get(path).text)
+    statuses = [
+        visitor.post(path, data={"card_token": "x", "csrf_token": token}).status_code for _ in range(125)
+    ]
+    assert statuses[0] == 403
+    assert statuses[-1] == 429
+    op.clock.forward(seconds=30)
+    assert "code" in answer_of(visitor.finish(visitor.get(path) and visitor.start(site)))
+
+
+def test_forwarding_headers_of_strangers_change_nothing(op, site, visitor):
+    """Attack list F: who is no proxy of ours cannot pretend to be somebody else or to bring a certificate."""
+    headers = {"X-Forwarded-For": "10.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example",
+               "X-Ssl-Client-Cert": "x", "Host": "evil.example"}  # fmt: skip
+    response = visitor.get("/authorize", query_string=site.parameters(), headers=headers)
+    assert response.headers["Location"].startswith("/login/")
+    assert (
+        visitor.get("/.well-known/openid-configuration", headers=headers).json["issuer"]
+        == "https://login.example"
+    )
