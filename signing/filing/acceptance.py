@@ -5,6 +5,7 @@ A verdict of TRY_LATER decides nothing: the filing stays signed, and the job com
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ class Acceptance:
                     subject=filing.id,
                     details={
                         "signed": filing.signed_digest,
+                        "sealed_receipt": hashlib.sha256(receipt.sealed).hexdigest() if receipt else None,
                         "indication": conclusion.indication.value,
                         "sub_indication": conclusion.sub_indication,
                     },

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from signing.errors import CertificateRefusedError, UnauthorizedFilingError
+from signing.formats.prepared_signature import USUAL_DIGEST, signature_digest
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.names import NameAttribute
@@ -58,6 +59,7 @@ def check_signing_certificate(
     """One rule: the certificate is a current signature certificate of the one who files.
 
     For an enterprise its organizationIdentifier is the one in the login's claim; for a citizen the name.
+    The key must sign with SHA-256: the card's window shows that digest of the document.
     """
     try:
         kind = kind_of(certificate.policies, policy_arc)
@@ -68,6 +70,11 @@ def check_signing_certificate(
         ) from error
     if kind is not submitter.signature_kind:
         raise CertificateRefusedError(_wrong_kind(submitter), code="certificate-kind")
+    if signature_digest(certificate.public_key) != USUAL_DIGEST:
+        raise CertificateRefusedError(
+            "The key on the card is of a kind that cannot be used here. Use a card with a P-256 or RSA key.",
+            code="certificate-key",
+        )
     if not certificate.not_valid_before <= at <= certificate.not_valid_after:
         raise CertificateRefusedError(
             "The certificate on the card has expired or is not valid yet. Renew it, then sign.",

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from signing.formats.prepared_signature import DIGEST_ALGORITHM, verify_prepared_signature
-from trust.algorithms import algorithm_for
-from trust.certificate import Certificate
+from signing.formats.prepared_signature import signature_algorithm, verify_prepared_signature
 from trust.cms import (
     ContentType,
     assemble_signed_data,
@@ -39,7 +37,7 @@ def prepare_cms(
     content: bytes, certificate: bytes, *, chain: tuple[bytes, ...] = (), at: datetime | None = None
 ) -> PreparedCms:
     """Step 1: return the attributes to be signed; `at`, when given, becomes the claimed signing time."""
-    algorithm = algorithm_for(Certificate.parse(certificate).public_key, DIGEST_ALGORITHM)
+    algorithm = signature_algorithm(certificate)
     digest = digest_for(algorithm).digest(content)
     attributes = signed_attributes(digest, ContentType.DATA, certificate, at)
     return PreparedCms(attributes, certificate, chain, algorithm)

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from signing.errors import AlreadySignedError, SignatureMismatchError, SigningError
 from signing.formats.limits import DEFAULT_MAXIMUM_DOCUMENT_BYTES
 from signing.formats.pdf_reading import guarded, open_pdf, signed_fields
-from signing.formats.prepared_signature import DIGEST_ALGORITHM, verify_prepared_signature
+from signing.formats.prepared_signature import signature_digest, verify_prepared_signature
+from trust.certificate import Certificate
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
@@ -80,9 +81,10 @@ async def _prepare(
     from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
     external = _external_signer(certificate, chain)
+    digest = _digest_of(certificate)
     metadata = PdfSignatureMetadata(
         field_name=_FIELD_NAME,
-        md_algorithm=DIGEST_ALGORITHM,
+        md_algorithm=digest,
         subfilter=SigSeedSubFilter.PADES,
         reason=reason or None,
     )
@@ -92,7 +94,7 @@ async def _prepare(
     session.system_time = at
     to_be_signed = session.prepare_tbs_document(validation_info=None, bytes_reserved=reserved)
     prepared, output = to_be_signed.digest_tbs_document(output=BytesIO())
-    attributes = await external.signed_attrs(prepared.document_digest, DIGEST_ALGORITHM, use_pades=True)
+    attributes = await external.signed_attrs(prepared.document_digest, digest, use_pades=True)
     return PreparedPdf(
         document=output.getvalue(),
         signed_attributes=attributes.dump(),
@@ -120,7 +122,7 @@ def embed_signature(
 def _check_prepared_document(prepared: PreparedPdf) -> None:
     """Compare the prepared document with the digest in the attributes the card signed."""
     document = memoryview(prepared.document)
-    digest = hashlib.sha256(document[: prepared.reserved_start])
+    digest = hashlib.new(_digest_of(prepared.certificate), document[: prepared.reserved_start])
     digest.update(document[prepared.reserved_end :])
     if not hmac.compare_digest(digest.digest(), prepared.document_digest):
         raise SignatureMismatchError("The prepared document was changed. Start again from the upload.")
@@ -138,7 +140,7 @@ async def _embed(prepared: PreparedPdf, signature: bytes, timestamper: TimeStamp
     external = _external_signer(prepared.certificate, prepared.chain, signature)
     attributes = cms.CMSAttributes.load(prepared.signed_attributes)
     container = await external.async_sign_prescribed_attributes(
-        DIGEST_ALGORITHM, signed_attrs=attributes, timestamper=timestamper
+        _digest_of(prepared.certificate), signed_attrs=attributes, timestamper=timestamper
     )
     output = BytesIO(prepared.document)
     region = PreparedByteRangeDigest(prepared.document_digest, prepared.reserved_start, prepared.reserved_end)
@@ -147,6 +149,11 @@ async def _embed(prepared: PreparedPdf, signature: bytes, timestamper: TimeStamp
     except PdfError as error:
         raise SigningError(f"the signature cannot be written into the document: {error}") from error
     return output.getvalue()
+
+
+def _digest_of(certificate: bytes) -> str:
+    """The digest that the certificate's key signs with."""
+    return signature_digest(Certificate.parse(certificate).public_key)
 
 
 def _external_signer(certificate: bytes, chain: tuple[bytes, ...], signature: bytes | None = None) -> Any:

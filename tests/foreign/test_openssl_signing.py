@@ -51,7 +51,7 @@ def _sign_by_command(folder, pki, key_kind: str, *more: str) -> None:
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("key_kind", ["p256", "rsa2048", "rsa3072"])
+@pytest.mark.parametrize("key_kind", ["p256", "p384", "rsa2048", "rsa3072"])
 def test_cms_verify_accepts_the_detached_signature(folder, pki, key_kind, monkeypatch):
     monkeypatch.setattr("signing.cli.make_fetcher", lambda *arguments: LocalAuthority(pki))
     _sign_by_command(folder, pki, key_kind, "--timestamp-url", "http://tsa.example/")

@@ -36,7 +36,7 @@ def pdfsig(nss: str, path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-@pytest.mark.parametrize("key_kind", ["p256", "rsa2048", "rsa3072"])
+@pytest.mark.parametrize("key_kind", ["p256", "p384", "rsa2048", "rsa3072"])
 @pytest.mark.parametrize("timestamp", [True, False], ids=["B-T", "B-B"])
 def test_valid_and_trusted(nss, pki, tmp_path, artifacts, key_kind, timestamp):
     signed = sign_pdf(pki, plain_pdf(3), holder=pki.leaf(key_kind=key_kind), timestamp=timestamp)

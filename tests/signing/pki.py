@@ -234,7 +234,8 @@ class Pki:
         )
         if extended:
             builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=kind == "timestamping")
-        return Holder(key, builder.sign(self.issuing.key, hashes.SHA256()))
+        digest = hashes.SHA384() if key_kind == "p384" else hashes.SHA256()
+        return Holder(key, builder.sign(self.issuing.key, hashes.SHA256()), digest)
 
     def revoke(self, holder: Holder, when: dt.datetime) -> None:
         self.revoked[holder.certificate.serial_number] = when

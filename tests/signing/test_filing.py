@@ -293,6 +293,12 @@ class TestWhoMayFile:
             small_town.filings.prepare(ACTING, small_town.upload().id, holder.der, AT)
         assert caught.value.code == "certificate-expired"
 
+    def test_a_key_whose_digest_the_card_window_cannot_show(self, small_town):
+        holder = small_town.pki.leaf(key_kind="p384")
+        with pytest.raises(CertificateRefusedError) as caught:
+            small_town.filings.prepare(ACTING, small_town.upload().id, holder.der, AT)
+        assert caught.value.code == "certificate-key"
+
     def test_nonsense_for_a_certificate(self, small_town):
         with pytest.raises(CertificateRefusedError):
             small_town.filings.prepare(ACTING, small_town.upload().id, b"nonsense", AT)

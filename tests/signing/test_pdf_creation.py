@@ -36,7 +36,7 @@ def test_title_falls_back_to_the_file_name_and_loses_control_characters():
     assert describe_pdf(plain_pdf(title="a\u202eb\n c")).title == "a b c"
 
 
-@pytest.mark.parametrize("key_kind", ["p256", "rsa2048", "rsa3072"])
+@pytest.mark.parametrize("key_kind", ["p256", "p384", "rsa2048", "rsa3072"])
 @pytest.mark.parametrize("timestamp", [True, False])
 def test_the_card_signs_attributes_and_the_judge_agrees(town, key_kind, timestamp):
     holder = town.leaf(key_kind=key_kind)
