@@ -67,13 +67,20 @@ def prepare_pdf(
             "The PDF already carries a signature. Another one would change what that one covers: "
             "start from the unsigned document."
         )
+    digest = signature_digest(Certificate.parse(certificate).public_key)
     reserved = 2 * (_RESERVED_BYTES_BESIDES_CERTIFICATES + len(certificate) + sum(map(len, chain)))
     with guarded():
-        return asyncio.run(_prepare(reader, certificate, chain, at, reason, reserved))
+        return asyncio.run(_prepare(reader, certificate, chain, at, reason, reserved, digest))
 
 
 async def _prepare(
-    reader: Any, certificate: bytes, chain: tuple[bytes, ...], at: datetime, reason: str, reserved: int
+    reader: Any,
+    certificate: bytes,
+    chain: tuple[bytes, ...],
+    at: datetime,
+    reason: str,
+    reserved: int,
+    digest: str,
 ) -> PreparedPdf:
     """Let pyHanko write the revision, its digest and the signed attributes."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -81,7 +88,6 @@ async def _prepare(
     from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
     external = _external_signer(certificate, chain)
-    digest = _digest_of(certificate)
     metadata = PdfSignatureMetadata(
         field_name=_FIELD_NAME,
         md_algorithm=digest,

@@ -7,6 +7,7 @@ Streams are decoded under pyHanko's default limits for untrusted input.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Final
 from signing.errors import EncryptedDocumentError, NotAPdfError, SigningError
 from signing.formats.limits import DEFAULT_MAXIMUM_DOCUMENT_BYTES, MAXIMUM_PAGES, check_document_size
 
+_LOG = logging.getLogger(__name__)
 PDF_HEADER: Final = b"%PDF-"
 _MAXIMUM_TITLE_LENGTH: Final = 300
 _UNREADABLE = "The PDF cannot be read: it is damaged or cut off. Save or print it to PDF again."
@@ -40,6 +42,8 @@ def guarded() -> Iterator[None]:
     except SigningError:
         raise
     except Exception as fault:
+        # A hostile file reaches every corner of a parser.
+        _LOG.info("a PDF could not be read: %s: %.200s", type(fault).__name__, fault)
         raise NotAPdfError(_UNREADABLE) from fault
 
 
