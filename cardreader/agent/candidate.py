@@ -46,18 +46,10 @@ def can_log_in(certificate: Certificate, _kind: CertificateKind | None) -> bool:
     return purposes is not None and ExtendedKeyUsage.CLIENT_AUTHENTICATION in purposes
 
 
-def can_sign_documents(certificate: Certificate, kind: CertificateKind | None) -> bool:
-    """A signature certificate that is not an officer's.
-
-    Officers' keys sign approvals only: were they to sign documents, a page could pass off an approval
-    statement as a document with a harmless title.
-    """
+def can_sign_documents(certificate: Certificate, _kind: CertificateKind | None) -> bool:
+    """A signature certificate: for non-repudiation."""
     usage = certificate.key_usage
-    return (
-        usage is not None
-        and KeyUsage.NON_REPUDIATION in usage
-        and kind is not CertificateKind.OFFICER_SIGNATURE
-    )
+    return usage is not None and KeyUsage.NON_REPUDIATION in usage
 
 
 def can_approve(_certificate: Certificate, kind: CertificateKind | None) -> bool:

@@ -20,9 +20,17 @@ from cardreader.agent.server import AgentServer, make_agent
 from cardreader.piv_terms import KeyAlgorithm, Slot
 from cardreader.settings import AgentSettings, PromptKind
 from tests.cardreader.conftest import PIN
-from trust.approval import ApprovalStatement, encode_statement
-from trust.cms import parse_signed_data, verify_signed_data
-from trust.encoding.cms import ContentType, signed_attributes
+from trust.algorithms import algorithm_for
+from trust.approval import (
+    APPROVAL_CONTENT_TYPE,
+    ApprovalError,
+    ApprovalStatement,
+    encode_statement,
+    parse_approval,
+)
+from trust.certificate import Certificate
+from trust.cms import verify_signed_data
+from trust.encoding.cms import ContentType, assemble_signed_data, signed_attributes
 
 ORIGIN = "https://login.qingdao.example"
 NONCE = base64.b64encode(bytes(range(33))).decode()
@@ -84,8 +92,8 @@ def serve(desk, tmp_path):
         server.server_close()
 
 
-def document_request(certificate, *, content=DOCUMENT, digest=None):
-    attributes = signed_attributes(hashlib.sha256(content).digest(), ContentType.DATA, certificate)
+def document_request(certificate, *, content=DOCUMENT, digest=None, content_type=ContentType.DATA):
+    attributes = signed_attributes(hashlib.sha256(content).digest(), content_type, certificate)
     return {
         "certificate": base64.b64encode(certificate).decode(),
         "signed_attributes": base64.b64encode(attributes).decode(),
@@ -167,8 +175,9 @@ def test_certificate_then_document(desk, serve):
 def test_approval_is_a_cms_over_the_statement(desk, serve):
     desk.card("chenjing", "officer", holder="陈静")
     _, answer = serve(["chenjing"]).post("/approval", {"statement": base64.b64encode(statement()).decode()})
-    facts = parse_signed_data(base64.b64decode(answer["approval"]))
+    approved, facts = parse_approval(base64.b64decode(answer["approval"]))
     assert facts.content == statement()
+    assert approved.requester == "陈静"
     certificate = verify_signed_data(facts)
     slot = desk.folder.slot("chenjing").load()
     assert certificate.der in slot.objects[Slot.SIGNATURE.certificate_object]
@@ -296,13 +305,32 @@ def test_a_title_cannot_reverse_or_flood_what_is_shown(desk):
 
 
 def test_an_approval_cannot_be_passed_off_as_a_document(desk, serve):
-    """An officer's key signs approvals only, whatever the title says."""
-    certificates = desk.personalize(desk.blank("chenjing"), "officer")
+    """Whatever the title says: approvals have a content type of their own, which /document refuses."""
+    certificate = desk.personalize(desk.blank("chenjing"), "officer")[Slot.SIGNATURE]
     client = serve(["chenjing"])
-    disguised = document_request(
-        certificates[Slot.SIGNATURE], content=statement(), digest=hashlib.sha256(statement()).digest()
+    disguised = {"content": statement(), "digest": hashlib.sha256(statement()).digest()}
+    as_approval = document_request(certificate, content_type=APPROVAL_CONTENT_TYPE, **disguised)
+    assert client.error("/document", as_approval) == "bad-request"
+    # Signed as a document it is no approval.
+    request = document_request(certificate, **disguised)
+    answer, signed = client.post("/document", request)
+    assert answer.status == 200
+    message = assemble_signed_data(
+        base64.b64decode(request["signed_attributes"]),
+        base64.b64decode(signed["signature"]),
+        certificate,
+        algorithm=algorithm_for(Certificate.parse(certificate).public_key),
+        content=statement(),
     )
-    assert client.error("/document", disguised) == "no-certificate"
+    with pytest.raises(ApprovalError):
+        parse_approval(message)
+
+
+def test_attributes_that_name_another_certificate(desk, serve):
+    ours = desk.personalize(desk.blank("haifeng"), "enterprise")[Slot.SIGNATURE]
+    other = desk.personalize(desk.blank("other"), "enterprise")[Slot.SIGNATURE]
+    request = {**document_request(other), "certificate": base64.b64encode(ours).decode()}
+    assert serve(["haifeng"]).error("/document", request) == "bad-request"
 
 
 def test_a_citizen_cannot_approve(desk, serve):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
@@ -116,6 +117,14 @@ def opened(page):
     return window.value
 
 
+def press_last(window, key):
+    """Press a key that may close the window before its release arrives."""
+    from playwright.sync_api import Error
+
+    with contextlib.suppress(Error):
+        window.keyboard.press(key)
+
+
 def wait_closed(window):
     if not window.is_closed():
         window.wait_for_event("close", timeout=10_000)
@@ -131,7 +140,7 @@ def test_login_by_keyboard(visit, desk, artifacts, early):
     assert page.evaluate("location.origin") in window.locator("#details").text_content()
     window.screenshot(path=artifacts / "agent-login.png")
     window.keyboard.type(PIN.decode())
-    window.keyboard.press("Enter")
+    press_last(window, "Enter")
     token = result_of(page)["answers"][0]
     assert token["format"] == "web-eid:1.1"
     wait_closed(window)
@@ -150,7 +159,7 @@ def test_a_wrong_pin_is_told_and_corrected(visit, desk, artifacts):
     window.wait_for_selector("#pin:focus")
     window.screenshot(path=artifacts / "agent-wrong-pin.png")
     window.keyboard.type(PIN.decode())
-    window.keyboard.press("Enter")
+    press_last(window, "Enter")
     assert "answers" in result_of(page)
     wait_closed(window)
 
@@ -185,7 +194,7 @@ def test_one_window_for_certificate_and_document(visit, desk, artifacts):
         assert text in shown
     window.screenshot(path=artifacts / "agent-document.png")
     window.keyboard.type(PIN.decode())
-    window.keyboard.press("Enter")
+    press_last(window, "Enter")
     answers = result_of(page)["answers"]
     assert answers[1]["algorithm"] == "ES256"
     wait_closed(window)
@@ -196,7 +205,7 @@ def test_escape_cancels(visit, desk):
     page = visit([["login", NONCE]])
     window = opened(page)
     window.wait_for_selector("#pin:focus")
-    window.keyboard.press("Escape")
+    press_last(window, "Escape")
     assert result_of(page)["code"] == "user-cancelled"
     wait_closed(window)
 
@@ -220,7 +229,7 @@ def test_no_card_is_readable_in_both_places(visit, desk):
     assert "请插入您的卡" in result["message"]
     window.wait_for_selector("#close:focus")
     assert result["message"] == window.text_content("#status")
-    window.keyboard.press("Enter")
+    press_last(window, "Enter")
     wait_closed(window)
 
 
