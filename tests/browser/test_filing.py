@@ -1,4 +1,4 @@
-"""Filing in a real browser: log in with the e-cert, upload, look, sign with the card, receipt; and refusals."""
+"""Filing in a real browser: log in with the e-cert, upload, sign with the card, receipt; refusals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_enterprise_files_a_signed_document_and_gets_a_receipt(town, visitor,
     prompt.locator("#confirm").click()
     # The same window now shows what is signed, and asks for the PIN.
     prompt.locator("#pin").wait_for(state="visible")
-    prompt.wait_for_function("document.querySelector('#details').innerText.includes('report.pdf')")
+    prompt.locator("#details", has_text="report").wait_for()
     person.shot("4-sign", prompt)
     person.type_pin(prompt, HAIFENG.pin)
     page.locator("#accepted").wait_for()
@@ -74,7 +74,7 @@ def test_refused_uploads_are_told_on_the_page(town, visitor):
     page.locator("#upload-failure").wait_for(state="visible")
     assert "empty" in page.inner_text("#upload-failure")
     upload(page, b"no PDF at all", "letter.pdf")
-    page.wait_for_function("document.querySelector('#upload-failure').innerText.includes('PDF')")
+    page.locator("#upload-failure", has_text="PDF").wait_for()
     person.shot("1-refused")
     person.expected.append("422|400|Failed to load resource")
 
@@ -86,7 +86,7 @@ def test_a_wrong_pin_at_signing_keeps_the_draft(town, visitor):
     prompt = person.click_for_prompt(page.locator("#sign-button"))
     person.choose(prompt, LI_MING)
     prompt.locator("#confirm").click()
-    prompt.wait_for_function("document.querySelector('#details').innerText.includes('report.pdf')")
+    prompt.locator("#details", has_text="report").wait_for()
     person.type_pin(prompt, "000000")
     prompt.locator("#failure").wait_for(state="visible")
     person.shot("1-wrong-pin", prompt)
@@ -113,7 +113,7 @@ def test_filing_works_with_the_keyboard_and_speaks_english(town, visitor):
             break
         prompt.keyboard.press("ArrowDown")
     prompt.keyboard.press("Enter")
-    prompt.wait_for_function("document.querySelector('#details').innerText.includes('report.pdf')")
+    prompt.locator("#details", has_text="report").wait_for()
     prompt.locator("#pin").wait_for(state="visible")
     prompt.keyboard.type(LI_MING.pin)
     prompt.keyboard.press("Enter")
