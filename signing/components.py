@@ -10,9 +10,7 @@ from typing import Final
 from runtime.database import Database
 from runtime.encryption import DataKey
 from runtime.fetch import Fetcher
-from runtime.keys import load_signer, read_passphrase
 from runtime.revocation import RevocationFetcher
-from signing.errors import SigningError
 from signing.filing.acceptance import Acceptance
 from signing.filing.cleaning import Cleaning
 from signing.filing.document_store import DocumentStore
@@ -20,6 +18,7 @@ from signing.filing.judgement import RevocationSource, Trust
 from signing.filing.prepared import PreparedSessions
 from signing.filing.service import FilingService
 from signing.receipt import Seal
+from signing.service_key import load_service_key
 from signing.settings import SigningSettings
 from signing.timestamp_client import Poster, TimestampClient
 from trust.certificate import load_pem_certificates
@@ -82,10 +81,7 @@ def build_components(
 
 def load_seal(settings: SigningSettings) -> Seal:
     """Load the service seal once; refuse a key that is not its certificate's."""
-    signer = load_signer(settings.seal_key, read_passphrase(settings.key_passphrase_file))
-    certificate, *chain = load_pem_certificates(settings.seal_certificate.read_bytes())
-    if certificate.public_key != signer.public_key:
-        raise SigningError(
-            f"{settings.seal_key} is not the key of {settings.seal_certificate}", code="seal-key-mismatch"
-        )
-    return Seal(signer, certificate.der, tuple(item.der for item in chain))
+    loaded = load_service_key(
+        settings, settings.seal_key, settings.seal_certificate, code="seal-key-mismatch"
+    )
+    return Seal(loaded.signer, loaded.certificate, loaded.chain)

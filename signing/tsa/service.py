@@ -10,28 +10,23 @@ from sqlalchemy.orm import Session
 
 from runtime.audit import AuditLog
 from runtime.database import Database
-from runtime.keys import load_signer, read_passphrase
-from signing.errors import ClockError, SigningError
+from signing.errors import ClockError
+from signing.service_key import load_service_key
 from signing.settings import TimestampSettings
 from signing.timestamp import TimestampAnswer, TimestampAuthority, check_clock, refuse
 from signing.tsa.models import AuditRecord
-from trust.certificate import load_pem_certificates
 from trust.encoding.timestamp import PKIFailureInfo
 
 
 def load_authority(settings: TimestampSettings) -> TimestampAuthority:
     """Load key and certificates once, at start; refuse a key that is not the certificate's."""
-    signer = load_signer(settings.timestamp_key, read_passphrase(settings.key_passphrase_file))
-    certificate, *chain = load_pem_certificates(settings.timestamp_certificate.read_bytes())
-    if certificate.public_key != signer.public_key:
-        raise SigningError(
-            f"{settings.timestamp_key} is not the key of {settings.timestamp_certificate}",
-            code="timestamp-key-mismatch",
-        )
+    loaded = load_service_key(
+        settings, settings.timestamp_key, settings.timestamp_certificate, code="timestamp-key-mismatch"
+    )
     return TimestampAuthority(
-        signer=signer,
-        certificate=certificate.der,
-        chain=tuple(item.der for item in chain),
+        signer=loaded.signer,
+        certificate=loaded.certificate,
+        chain=loaded.chain,
         policy=settings.effective_policy,
         accuracy=timedelta(milliseconds=settings.accuracy_milliseconds),
     )
