@@ -124,7 +124,7 @@ def private_pcscd(folder: Path, *, with_reader: bool = True) -> Iterator[Pcscd]:
 def _started(arguments: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run pcscd in a mount namespace of its own, else in the machine's /run/pcscd under a lock."""
     with contextlib.ExitStack() as scope:
-        isolated = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
+        isolated = _can_unshare()
         Path(SOCKET).parent.mkdir(parents=True, exist_ok=True)
         if isolated:
             script = f'mount -t tmpfs none {Path(SOCKET).parent} && exec "$@"'
@@ -145,6 +145,13 @@ def _started(arguments: list[str], folder: Path) -> Iterator[tuple[subprocess.Po
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _can_unshare() -> bool:
+    """Whether this machine lets us have a mount namespace."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
 
 
 def _answers(process: subprocess.Popen[bytes], socket_name: str) -> bool:
