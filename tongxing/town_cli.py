@@ -71,6 +71,20 @@ def init(*, state: Path, base_port: int | None, tls: bool, language: str | None)
     click.echo(f"{layout.root}")
 
 
+@town.command("settings")
+@base_port_option
+@tls_option
+@language_option
+def settings(*, base_port: int | None, tls: bool, language: str | None) -> None:
+    """Print the settings file of a town, every key explained; examples/town.toml is this."""
+    from tongxing.settings import TownSettings
+    from tongxing.tables import TownPlan
+
+    given = {"base_port": base_port, "language": language}
+    wanted = TownSettings(tls=tls, **{key: value for key, value in given.items() if value})
+    click.echo(TownPlan(wanted).render(), nl=False)
+
+
 @click.command()
 @click.option("--state", type=_FOLDER, help="Use this state (made when absent); default: a temporary one.")
 @base_port_option
