@@ -143,8 +143,9 @@ def open_or_make(
 ) -> Town:
     """Open the town of a state directory, or make it first; the caller holds the state's lock."""
     if not layout.is_complete():
+        default = TownSettings()
         wanted = TownSettings(
-            **({"base_port": base_port} if base_port else {}), tls=tls, language=language or "zh"
+            base_port=base_port or default.base_port, tls=tls, language=language or default.language
         )
         _make_apart(layout, wanted, announce)
     town = Town(layout)

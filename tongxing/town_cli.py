@@ -80,8 +80,10 @@ def settings(*, base_port: int | None, tls: bool, language: str | None) -> None:
     from tongxing.settings import TownSettings
     from tongxing.tables import TownPlan
 
-    given = {"base_port": base_port, "language": language}
-    wanted = TownSettings(tls=tls, **{key: value for key, value in given.items() if value})
+    default = TownSettings()
+    wanted = TownSettings(
+        base_port=base_port or default.base_port, tls=tls, language=language or default.language
+    )
     click.echo(TownPlan(wanted).render(), nl=False)
 
 
