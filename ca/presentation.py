@@ -11,10 +11,21 @@ from ca.issuance import digest_of
 from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
 from trust.encoding import der
-from trust.encoding.certificate import assemble
+from trust.encoding.certificate import KeyUsage, assemble
 from trust.names import NameAttribute
 from trust.public_key import load_public_key
+from trust.vocabulary import ExtendedKeyUsage
 
+_GROUP = 8
+# What keys are for, in words; the message ids of the desk's translations.
+_USAGE_TEXTS = {
+    KeyUsage.DIGITAL_SIGNATURE: "digital signature",
+    KeyUsage.NON_REPUDIATION: "signing documents (non-repudiation)",
+    ExtendedKeyUsage.CLIENT_AUTHENTICATION: "logging in (client authentication)",
+    ExtendedKeyUsage.SERVER_AUTHENTICATION: "TLS server",
+    ExtendedKeyUsage.TIME_STAMPING: "timestamps",
+    ExtendedKeyUsage.OCSP_SIGNING: "OCSP answers",
+}
 _SHOWN_SIGNATURE = b"\x00" * 64
 
 
@@ -30,8 +41,7 @@ class CertificateFacts:
     not_valid_before: datetime
     not_valid_after: datetime
     key: str
-    key_usage: tuple[str, ...]
-    extended_key_usage: tuple[str, ...]
+    purposes: tuple[str, ...]
     alternative_names: tuple[str, ...]
     signature_algorithm: str
     tbs_digest: str
@@ -51,12 +61,19 @@ def facts_of(tbs: bytes) -> CertificateFacts:
         not_valid_before=certificate.not_valid_before,
         not_valid_after=certificate.not_valid_after,
         key=_key_of(certificate.public_key),
-        key_usage=tuple(sorted(usage.name.lower() for usage in certificate.key_usage or ())),
-        extended_key_usage=certificate.extended_key_usage or (),
+        purposes=tuple(
+            _USAGE_TEXTS.get(usage, str(usage))
+            for usage in (*sorted(certificate.key_usage or ()), *(certificate.extended_key_usage or ()))
+        ),
         alternative_names=(*names.dns, *names.ip, *names.uri),
         signature_algorithm=parse_algorithm(certificate.algorithm).name,
-        tbs_digest=digest_of(tbs),
+        tbs_digest=grouped(digest_of(tbs)),
     )
+
+
+def grouped(digest: str) -> str:
+    """A digest in groups of eight, as the card's window shows it, to be compared by eye."""
+    return " ".join(digest[start : start + _GROUP] for start in range(0, len(digest), _GROUP))
 
 
 def _algorithm_of(tbs: bytes) -> bytes:

@@ -178,7 +178,7 @@ def _show_all(encoded: list[bytes] | tuple[bytes, ...]) -> None:
         click.echo(
             f"    from {facts.not_valid_before:%Y-%m-%d %H:%M} to {facts.not_valid_after:%Y-%m-%d %H:%M} UTC"
         )
-        click.echo(f"    for {', '.join((*facts.key_usage, *facts.extended_key_usage))}")
+        click.echo(f"    for {', '.join(facts.purposes)}")
         for name in facts.alternative_names:
             click.echo(f"    name {name}")
         click.echo(f"    SHA-256 of what is signed {facts.tbs_digest}")

@@ -109,7 +109,8 @@ def _add_reading(blueprint: flask.Blueprint, service: RegistrationService) -> No
     @officer_required(service)
     @rate_limit("application", per_minute=_LOOK_UPS_PER_MINUTE)
     def application(application_id: str) -> str:
-        return _render(service.application(application_id, actor=_actor(), at=at()))
+        view = service.application(application_id, actor=_actor(), at=at())
+        return _render(view, _name_of(service, view.requester))
 
     @blueprint.get("/applications/<application_id>/certificates.pem")
     @officer_required(service)
@@ -178,13 +179,14 @@ def _add_deciding(blueprint: flask.Blueprint, service: RegistrationService) -> N
         return _to(application_id)
 
 
-def _render(view: ApplicationView) -> str:
+def _render(view: ApplicationView, requester_name: str) -> str:
     """The page of one application, with what the officer who looks may do."""
     officer: OfficerView = flask.g.officer
     pending = view.state is ApplicationState.PREPARED and not view.is_expired(at())
     return flask.render_template(
         "application.html",
         application=view,
+        requester_name=requester_name,
         expired=view.is_expired(at()),
         facts=[(each.profile, facts_of(each.tbs)) for each in view.certificates if each.tbs],
         issued=[Certificate.parse(each.certificate) for each in view.certificates if each.certificate],
@@ -196,6 +198,12 @@ def _render(view: ApplicationView) -> str:
         may_refuse=OfficerRole.AUDITOR not in officer.roles
         and view.state in (ApplicationState.IDENTIFIED, ApplicationState.PREPARED),
     )
+
+
+def _name_of(service: RegistrationService, subject_number: str) -> str:
+    """The name of an officer, or an empty text."""
+    names = {officer.subject_number: officer.name for officer in service.gateway.officers()}
+    return names.get(subject_number, "")
 
 
 def _uploaded(name: str) -> bytes:
