@@ -20,7 +20,7 @@ def postgres_url() -> Iterator[str]:
     try:
         server = psycopg.connect(_SERVER, autocommit=True)
     except psycopg.OperationalError as error:
-        if os.environ.get("CI"):  # noqa: TID251
+        if os.environ.get("CI"):
             raise
         pytest.skip(f"no PostgreSQL on 127.0.0.1:5432 ({error}); `.ci/run` starts one")
     name = f"tongxing_test_{uuid.uuid4().hex}"
