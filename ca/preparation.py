@@ -1,7 +1,7 @@
-"""Preparing: from certification requests to bytes that can be approved (steps 3 and 4 of issuing).
+"""Preparing: from certification requests to bytes that can be approved (step 3 of issuing).
 
-`docs/issuance.md` tells the whole way; here a request is checked, the to-be-signed certificate is built
-and linted, and both are stored with the statement an officer will sign.
+The package's docstring tells the whole way; here a request is checked, the to-be-signed certificate is
+built and linted, and both are stored with the statement an officer will sign.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The officers' desk in a real browser: one officer takes an application, another approves it with the card."""
+"""The officers' desk in a real browser: one officer takes an application, another approves it."""
 
 from __future__ import annotations
 
