@@ -1,4 +1,4 @@
-"""The officers' desk in a real browser: one officer takes an application, another approves it."""
+"""The officers' desk in a real browser: what will be signed, approval with the second officer's card."""
 
 from __future__ import annotations
 
