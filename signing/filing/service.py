@@ -172,8 +172,7 @@ class FilingService:
         digest = self.store.put(signed)
         with self.database.session() as session:
             self.sessions.redeem(session, session_id, at)
-            filing = _own(session, submitter, filing_id)
-            filing.status, filing.signed_digest, filing.changed_at = FilingStatus.SIGNED, digest, at
+            _mark_signed(session, filing_id, digest, at)
             self._record(session, filing, "filing-signed", submitter, at, {"signed": digest})
         return self.acceptance.decide(filing_id, at)
 
@@ -256,7 +255,21 @@ def _own(session: Session, submitter: Submitter, filing_id: str) -> Filing:
 def _check_signable(filing: Filing) -> None:
     """One rule: a filing is signed once; a refused one may be signed again."""
     if filing.status not in _SIGNABLE:
-        raise FilingError("This filing has been signed already.", code="filing-already-signed")
+        raise _signed_already()
+
+
+def _mark_signed(session: Session, filing_id: str, signed_digest: str, at: datetime) -> None:
+    """Make a filing signed, unless somebody signed it in the meantime."""
+    signable = sa.and_(Filing.id == filing_id, Filing.status.in_(_SIGNABLE))
+    values = {"status": FilingStatus.SIGNED, "signed_digest": signed_digest, "changed_at": at}
+    changed = session.scalar(sa.update(Filing).where(signable).values(**values).returning(Filing.id))
+    if changed is None:
+        raise _signed_already()
+
+
+def _signed_already() -> FilingError:
+    """The error for a filing that cannot be signed any more."""
+    return FilingError("This filing has been signed already.", code="filing-already-signed")
 
 
 def _parse_certificate(certificate: bytes) -> Certificate:

@@ -27,7 +27,7 @@ from trust.certificate import Certificate
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
 
-_FIELD_NAME: Final = "TongxingSignature1"
+_FIELD_NAME_DIGITS: Final = 12
 # The CMS is written in hexadecimal into space reserved before its size is known: attributes, signature,
 # the timestamp token with its certificates; the signer's own certificates are counted exactly.
 _RESERVED_BYTES_BESIDES_CERTIFICATES: Final = 12 * 1024
@@ -70,7 +70,9 @@ def prepare_pdf(
     digest = signature_digest(Certificate.parse(certificate).public_key)
     reserved = 2 * (_RESERVED_BYTES_BESIDES_CERTIFICATES + len(certificate) + sum(map(len, chain)))
     with guarded():
-        return asyncio.run(_prepare(reader, certificate, chain, at, reason, reserved, digest))
+        return asyncio.run(
+            _prepare(reader, certificate, chain, at, reason, reserved, digest, _field_name(document))
+        )
 
 
 async def _prepare(
@@ -81,6 +83,7 @@ async def _prepare(
     reason: str,
     reserved: int,
     digest: str,
+    field_name: str,
 ) -> PreparedPdf:
     """Let pyHanko write the revision, its digest and the signed attributes."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -89,7 +92,7 @@ async def _prepare(
 
     external = _external_signer(certificate, chain)
     metadata = PdfSignatureMetadata(
-        field_name=_FIELD_NAME,
+        field_name=field_name,
         md_algorithm=digest,
         subfilter=SigSeedSubFilter.PADES,
         reason=reason or None,
@@ -155,6 +158,11 @@ async def _embed(prepared: PreparedPdf, signature: bytes, timestamper: TimeStamp
     except PdfError as error:
         raise SigningError(f"the signature cannot be written into the document: {error}") from error
     return output.getvalue()
+
+
+def _field_name(document: bytes) -> str:
+    """A name no field of the document has: a field prepared by others could bring its own conditions."""
+    return f"Signature-{hashlib.sha256(document).hexdigest()[:_FIELD_NAME_DIGITS]}"
 
 
 def _digest_of(certificate: bytes) -> str:

@@ -260,6 +260,24 @@ class TestPreparedSessions:
             )
         assert caught.value.code == "document-altered"
 
+    def test_two_at_once_sign_one_filing(self, small_town, monkeypatch):
+        """Both were prepared; the slower one looked at the filing before the faster one was accepted."""
+        from signing.filing.service import FilingService
+
+        town = small_town
+        stale = town.upload()
+        first = town.filings.prepare(ACTING, stale.id, town.pki.leaf().der, AT)
+        second = town.filings.prepare(ACTING, stale.id, town.pki.leaf().der, AT)
+        sign = town.pki.leaf().sign
+        town.filings.submit(ACTING, stale.id, first.session, sign(first.signed_attributes), AT)
+        accepted = town.filings.find(ACTING, stale.id)
+        monkeypatch.setattr(FilingService, "find", lambda *arguments: stale)
+        with pytest.raises(FilingError, match="signed already"):
+            town.filings.submit(ACTING, stale.id, second.session, sign(second.signed_attributes), AT)
+        monkeypatch.undo()
+        now = town.filings.find(ACTING, stale.id)
+        assert (now.status, now.signed_digest) == ("accepted", accepted.signed_digest)
+
 
 class TestWhoMayFile:
     def test_others_filings_do_not_exist_for_one(self, small_town):
