@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cardreader import tlv
 from cardreader.errors import UnsupportedError
@@ -11,10 +11,8 @@ from cardreader.piv_key import encode_public_key
 from cardreader.piv_terms import Instruction, ManagementAlgorithm, ManagementKey, Reference
 from cardreader.status_word import StatusWord
 from cardreader.virtual.refusal import Refusal
-from cardreader.virtual.state import FACTORY_PIN, FACTORY_PUK
-
-if TYPE_CHECKING:
-    from cardreader.virtual.card import VirtualCard
+from cardreader.virtual.private_key import PrivateKey
+from cardreader.virtual.state import FACTORY_PIN, FACTORY_PUK, CardState
 
 FIRMWARE_VERSION = bytes((5, 4, 3))
 
@@ -29,7 +27,22 @@ _NO_TOUCH = 0x01
 _GENERATED = b"\x01"
 
 
-def handlers(card: VirtualCard) -> dict[int, Callable[[int, int, bytes], bytes]]:
+class ExtendedCard(Protocol):
+    """What these commands need of the card they are added to."""
+
+    state: CardState
+
+    def private_key(self, slot: int) -> PrivateKey:
+        """The key of a slot."""
+
+    def check_management(self) -> None:
+        """Refuse unless the management key has been proven."""
+
+    def save(self) -> None:
+        """Keep the changed state."""
+
+
+def handlers(card: ExtendedCard) -> dict[int, Callable[[int, int, bytes], bytes]]:
     """Instruction → handler, to be added to those of PIV."""
     return {
         Instruction.YUBICO_VERSION: lambda _p1, _p2, _data: FIRMWARE_VERSION,
@@ -39,7 +52,7 @@ def handlers(card: VirtualCard) -> dict[int, Callable[[int, int, bytes], bytes]]
     }
 
 
-def _metadata(card: VirtualCard, reference: int) -> bytes:
+def _metadata(card: ExtendedCard, reference: int) -> bytes:
     """GET METADATA of a PIN, the management key or a slot."""
     state = card.state
     if reference in (Reference.PIN, Reference.PUK):
@@ -68,7 +81,7 @@ def _metadata(card: VirtualCard, reference: int) -> bytes:
     )
 
 
-def _set_management_key(card: VirtualCard, data: bytes) -> bytes:
+def _set_management_key(card: ExtendedCard, data: bytes) -> bytes:
     """SET MANAGEMENT KEY: algorithm, 9B, length, key."""
     card.check_management()
     if len(data) < 3 or data[1] != Reference.MANAGEMENT_KEY or data[2] != len(data) - 3:
