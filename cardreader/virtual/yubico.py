@@ -10,8 +10,8 @@ from cardreader.errors import UnsupportedError
 from cardreader.piv_key import encode_public_key
 from cardreader.piv_terms import Instruction, ManagementAlgorithm, ManagementKey, Reference
 from cardreader.status_word import StatusWord
-from cardreader.virtual.refusal import Refusal
 from cardreader.virtual.private_key import PrivateKey
+from cardreader.virtual.refusal import Refusal
 from cardreader.virtual.state import FACTORY_PIN, FACTORY_PUK, CardState
 
 FIRMWARE_VERSION = bytes((5, 4, 3))
