@@ -61,10 +61,14 @@ class CardDesk:
             self._card_secrets(order.card),
             {Slot.AUTHENTICATION: certificates.authentication, Slot.SIGNATURE: certificates.signature},
         )
+        # The next card in the same reader is another holder's.
+        del self._secrets[order.card]
 
     def _card_secrets(self, card: str) -> CardSecrets:
-        """The card's secrets, the same for both halves of the work."""
-        return self._secrets.setdefault(card, self._secrets_of(card))
+        """The card's secrets, the same for both halves of the work: asked for and shown once."""
+        if card not in self._secrets:
+            self._secrets[card] = self._secrets_of(card)
+        return self._secrets[card]
 
 
 def virtual_desk(cards: Path, journal: Path, pins: Mapping[str, str], master_key: bytes) -> CardDesk:

@@ -119,7 +119,6 @@ SERVICES: tuple[Service, ...] = (
         web_module="ca.registration.web",
         schema_package="ca.registration",
         has_internal=True,
-        has_jobs=True,
     ),
     Service(
         name="tsa",

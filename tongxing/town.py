@@ -80,24 +80,35 @@ class Town:
 
     def table(self, seconds: float) -> str:
         """Return what a person needs: the addresses to open and the cards with their PINs."""
-        pages = [
-            (self.say("站点甲（登录演示）", "Site A (log in)"), self.url("site-a")),
-            (self.say("站点乙（免再次认证）", "Site B (no card again)"), self.url("site-b")),
-            (self.say("电子申报（签名）", "Filing (sign)"), self.url("signing")),
-            (self.say("登记窗口（人员用）", "Registration desk (officers)"), self.url("ra")),
-            (self.say("统一认证", "Login (OpenID Provider)"), self.url("idp")),
-        ]
-        cards = [(self._card_words(card), card.pin) for card in (*SUBSCRIBERS, *OFFICERS)]
+        names = {
+            "site-a": self.say("站点甲（登录演示）", "Site A (log in)"),
+            "site-b": self.say("站点乙（免再次认证）", "Site B (no card again)"),
+            "signing": self.say("电子申报（签名）", "Filing (sign)"),
+            "ra": self.say("登记窗口（人员用）", "Registration desk (officers)"),
+            "idp": self.say("统一认证", "Login (OpenID Provider)"),
+        }
+        pages = [(words, self.url(name)) for name, words in names.items() if name in self.document]
         lines = [
             self.say(f"通行市已就绪（{seconds:.1f} 秒）", f"The town is up ({seconds:.1f} s)"),
             "",
             *_columns(pages),
             "",
-            *_columns([(self.say("虚拟卡", "Virtual card"), "PIN"), *cards]),
-            "",
+            *self._card_lines(),
             self.say("按 Ctrl-C 停止。日志：", "Ctrl-C stops it. Logs: ") + str(self.layout.logs),
         ]
         return "\n".join(lines)
+
+    def _card_lines(self) -> list[str]:
+        """Return the demonstration cards and their PINs; nothing where there are none."""
+        there = [
+            card
+            for card in (*SUBSCRIBERS, *OFFICERS)
+            if (self.layout.cards / f"{card.file_name}.json").exists()
+        ]
+        if not there:
+            return []
+        head = (self.say("虚拟卡", "Virtual card"), "PIN")
+        return [*_columns([head, *((self._card_words(card), card.pin) for card in there)]), ""]
 
     def _card_words(self, card: DemoCard) -> str:
         kinds = {
@@ -197,7 +208,7 @@ def _check_wishes(town: Town, *, base_port: int | None, tls: bool) -> None:
 
 def _columns(rows: list[tuple[str, str]]) -> list[str]:
     """Align two columns; a Chinese character is two columns wide."""
-    width = max(_width(left) for left, _ in rows) + 2
+    width = max((_width(left) for left, _ in rows), default=0) + 2
     return [f"  {left}{' ' * (width - _width(left))}{right}" for left, right in rows]
 
 
