@@ -22,7 +22,8 @@ from tongxing.town import Town
 
 _START_SECONDS = 180
 _STOP_SECONDS = 20
-_PORTS_OF_A_TOWN = 60
+_PORTS_OF_A_TOWN = 80
+_FIRST_PORT, _LAST_PORT = 12000, 32000
 
 
 @dataclass
@@ -52,9 +53,10 @@ class RunningTown:
 
 
 def free_base_port() -> int:
-    """A port from which a whole town's ports are free."""
-    start = 20000 + (os.getpid() * 131) % 20000
-    for base in range(start, 60000, _PORTS_OF_A_TOWN + 20):
+    """A port from which a whole town's ports are free, below those the kernel hands out by itself."""
+    blocks = range(_FIRST_PORT, _LAST_PORT, _PORTS_OF_A_TOWN)
+    first = os.getpid() * 7 % len(blocks)
+    for base in (*blocks[first:], *blocks[:first]):
         if all(_is_free(base + offset) for offset in range(_PORTS_OF_A_TOWN)):
             return base
     raise RuntimeError("no free block of ports")
