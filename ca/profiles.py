@@ -93,6 +93,11 @@ def subject_name(shape: SubjectShape, description: SubjectDescription, authority
     return service_subject(description.name, authority)
 
 
+# What a signature certificate is for. Document signing is the right purpose (RFC 9336); e-mail protection
+# stands beside it for NSS and `openssl cms`, which accept a signer's certificate by no other.
+_SIGNING_PURPOSES = (ExtendedKeyUsage.DOCUMENT_SIGNING, ExtendedKeyUsage.EMAIL_PROTECTION)
+
+
 def _card(kind: CertificateKind, shape: SubjectShape, lifetime: timedelta) -> Profile:
     """A profile of a card's certificate; the kind says which slot."""
     slot = Slot.AUTHENTICATION if kind.is_authentication else Slot.SIGNATURE
@@ -103,7 +108,7 @@ def _card(kind: CertificateKind, shape: SubjectShape, lifetime: timedelta) -> Pr
         slot,
         lifetime,
         (KeyUsage.DIGITAL_SIGNATURE,) if kind.is_authentication else (KeyUsage.NON_REPUDIATION,),
-        (ExtendedKeyUsage.CLIENT_AUTHENTICATION,) if kind.is_authentication else (),
+        (ExtendedKeyUsage.CLIENT_AUTHENTICATION,) if kind.is_authentication else _SIGNING_PURPOSES,
     )
 
 
@@ -121,6 +126,7 @@ _ALL = (
         Slot.SERVICE,
         3 * _YEAR,
         (KeyUsage.NON_REPUDIATION,),
+        _SIGNING_PURPOSES,
     ),
     Profile(
         CertificateKind.OCSP_RESPONDER,

@@ -35,7 +35,7 @@ class ExtensionOID:
 
 
 class ExtendedKeyUsage:
-    """Key purposes (RFC 5280 4.2.1.12)."""
+    """Key purposes (RFC 5280 4.2.1.12, RFC 9336)."""
 
     ANY: Final = "2.5.29.37.0"
     SERVER_AUTHENTICATION: Final = "1.3.6.1.5.5.7.3.1"
@@ -43,6 +43,7 @@ class ExtendedKeyUsage:
     EMAIL_PROTECTION: Final = "1.3.6.1.5.5.7.3.4"
     TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
     OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
+    DOCUMENT_SIGNING: Final = "1.3.6.1.5.5.7.3.36"
 
 
 class AccessMethod:

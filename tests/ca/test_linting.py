@@ -121,7 +121,7 @@ def test_a_signature_certificate_never_serves_logins():
     for profile in PROFILES.values():
         if profile.slot is Slot.SIGNATURE:
             assert profile.key_usage == (KeyUsage.NON_REPUDIATION,)
-            assert "1.3.6.1.5.5.7.3.2" not in profile.extended_key_usage
+            assert profile.extended_key_usage == ("1.3.6.1.5.5.7.3.36", "1.3.6.1.5.5.7.3.4")
         if profile.slot is Slot.AUTHENTICATION:
             assert profile.key_usage == (KeyUsage.DIGITAL_SIGNATURE,)
             assert profile.extended_key_usage == ("1.3.6.1.5.5.7.3.2",)
