@@ -39,6 +39,14 @@ _SECRET_BYTES = 32
 _PUBLIC_DIRECTORY_MODE = 0o755
 _PRIVATE_DIRECTORY_MODE = 0o700
 
+_CEREMONY_WORDS = (
+    ("root ", "根证书 "),
+    ("issuing CA ", "签发证书 "),
+    ("CRL of the root signed", "根证书的吊销列表已签发"),
+    ("certificates of service ", "服务证书 "),
+    ("card of ", "工作证 "),
+    ("the ceremony is closed: from now on two officers are needed", "仪式结束：此后签发须有两名人员"),
+)
 _SERVICE_CERTIFICATES: dict[str, tuple[str, ...]] = {
     "ca": (TLS_SERVER, TLS_CLIENT),
     "va": (TLS_CLIENT, "ocsp-responder"),
@@ -149,8 +157,16 @@ def _hold_ceremony(work: _Work, town: Town, desk: CardDesk) -> None:
             officer.name, officer.identity_number, actor="town", at=at
         ),
         at=clock.now(),
-        report=lambda line: work.tell(f"  仪式：{line}", f"  ceremony: {line}"),
+        report=lambda line: work.tell(f"  仪式：{_in_chinese(line)}", f"  ceremony: {line}"),
     )
+
+
+def _in_chinese(line: str) -> str:
+    """Say a line of the ceremony's report in Chinese; names and digests stay as they are."""
+    for english, chinese in _CEREMONY_WORDS:
+        if line.startswith(english):
+            return chinese + line.removeprefix(english)
+    return line
 
 
 def _service_order(layout: TownLayout, name: str) -> ServiceOrder:
