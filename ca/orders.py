@@ -20,7 +20,13 @@ from ca.preparation import PreparationView
 from ca.publication import CrlPublisher
 from ca.redemption import approval_trust, redeem, redeemable
 from ca.standing import StandingService, check_reason
-from trust.approval import ApprovalPurpose, ApprovalStatement, encode_statement, parse_statement
+from trust.approval import (
+    ApprovalPurpose,
+    ApprovalStatement,
+    encode_statement,
+    parse_statement,
+    visible_text,
+)
 from trust.certificate import Certificate
 from trust.status import CRLReason
 
@@ -65,6 +71,7 @@ class StatusOrders:
                 application=f"{serial_number} {reason.text if reason is not None else _WORDLESS}",
                 issuer_key_id=self._context.issuer.key_id,
                 profiles=(certificate.profile,),
+                subjects=(visible_text(certificate.subject),),
                 tbs_digests=(digest_of(Certificate.parse(certificate.der).tbs),),
                 requester=requester,
                 expires_at=expires_at,

@@ -28,8 +28,9 @@ from ca.issuance import SERIAL_NUMBER_BYTES, digest_of, prepare_certificate, ser
 from ca.models import Preparation, PreparedCertificate
 from ca.officers import OfficerRole, check_role, officer_by_subject
 from ca.profiles import AlternativeNames, Profile, SubjectDescription, profile_named, subject_name
-from trust.approval import ApprovalPurpose, ApprovalStatement, encode_statement
+from trust.approval import ApprovalPurpose, ApprovalStatement, encode_statement, visible_text
 from trust.errors import TrustError
+from trust.names import name_to_text
 
 CEREMONY = "ceremony"
 MAXIMUM_CERTIFICATES = 16
@@ -89,17 +90,7 @@ class PreparationService:
         # 2. The bytes are fixed, and linted.
         prepared = [self._build(order, at) for order in checked]
         expires_at = at.replace(microsecond=0) + timedelta(hours=self._context.settings.preparation_hours)
-        statement = encode_statement(
-            ApprovalStatement(
-                purpose=ApprovalPurpose.ISSUE,
-                application=application_id,
-                issuer_key_id=self._context.issuer.key_id,
-                profiles=tuple(order.profile.name for order in checked),
-                tbs_digests=tuple(digest_of(tbs) for _serial, tbs in prepared),
-                requester=requester,
-                expires_at=expires_at,
-            )
-        )
+        statement = self._statement(application_id, requester, checked, prepared, expires_at)
         # 3. Stored with the intent, in one transaction.
         preparation_id = secrets.token_hex(_IDENTIFIER_BYTES)
         with self._context.database.session() as session:
@@ -120,6 +111,31 @@ class PreparationService:
             session.add_all(_rows(preparation_id, checked, prepared))
             self._audit(session, preparation_id, application_id, requester, checked, prepared, at)
         return PreparationView(preparation_id, statement, tuple(tbs for _serial, tbs in prepared), expires_at)
+
+    def _statement(
+        self,
+        application_id: str,
+        requester: str,
+        checked: Sequence[_Checked],
+        prepared: Sequence[tuple[str, bytes]],
+        expires_at: datetime,
+    ) -> bytes:
+        """What an officer will sign: whose certificates, in words of ours, and their digests."""
+        try:
+            return encode_statement(
+                ApprovalStatement(
+                    purpose=ApprovalPurpose.ISSUE,
+                    application=application_id,
+                    issuer_key_id=self._context.issuer.key_id,
+                    profiles=tuple(order.profile.name for order in checked),
+                    subjects=tuple(visible_text(name_to_text(order.subject)) for order in checked),
+                    tbs_digests=tuple(digest_of(tbs) for _serial, tbs in prepared),
+                    requester=requester,
+                    expires_at=expires_at,
+                )
+            )
+        except TrustError as error:
+            raise PreparationError(f"nobody could approve this: {error}", code=error.code) from error
 
     def _check_order(self, order: CertificateOrder) -> _Checked:
         """One order: profile, names, request, possession, key, subject."""

@@ -29,6 +29,7 @@ APPROVAL_VERSION: Final = 1
 MAXIMUM_STATEMENT_SIZE: Final = 16 * 1024
 MAXIMUM_CERTIFICATES: Final = 64
 MAXIMUM_TEXT_LENGTH: Final = 256
+MAXIMUM_SUBJECT_LENGTH: Final = 2048
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _KEY_IDENTIFIER = re.compile(r"(?:[0-9a-f]{2}){1,64}\Z")
@@ -51,11 +52,16 @@ class ApprovalPurpose(StrEnum):
 
 @dataclass(frozen=True)
 class ApprovalStatement:
-    """Do this with these certificates, byte for byte, for this application, until then."""
+    """Do this with these certificates, byte for byte, for this application, until then.
+
+    `subjects` are the certificates' subjects in words. A digest tells a person nothing: whoever stands
+    between the authority and the card could otherwise have somebody else's certificate approved.
+    """
 
     application: str
     issuer_key_id: str
     profiles: tuple[str, ...]
+    subjects: tuple[str, ...]
     tbs_digests: tuple[str, ...]
     requester: str
     expires_at: datetime
@@ -76,6 +82,7 @@ def encode_statement(statement: ApprovalStatement) -> bytes:
         "profiles": list(statement.profiles),
         "purpose": statement.purpose.value,
         "requester": statement.requester,
+        "subjects": list(statement.subjects),
         "tbs_digests": list(statement.tbs_digests),
         "version": statement.version,
     }
@@ -104,6 +111,7 @@ def parse_statement(data: bytes) -> ApprovalStatement:
         application=_text(document, "application"),
         issuer_key_id=_text(document, "issuer_key_id"),
         profiles=_texts(document, "profiles"),
+        subjects=_texts(document, "subjects"),
         tbs_digests=_texts(document, "tbs_digests"),
         requester=_text(document, "requester"),
         expires_at=_time(_text(document, "expires_at")),
@@ -139,6 +147,19 @@ def parse_approval(data: bytes) -> tuple[ApprovalStatement, SignedDataFacts]:
     return parse_statement(facts.content), facts
 
 
+def visible_text(text: str) -> str:
+    """A text with every character that might not show (RFC 4514 2.4's way) written as its UTF-8 octets.
+
+    A rare name may hold characters that this machine's tables do not know yet; it must still be approvable.
+    """
+    return "".join(
+        "".join(f"\\{octet:02x}" for octet in character.encode("utf-8"))
+        if _may_hide(character)
+        else character
+        for character in text
+    )
+
+
 def check_statement(statement: ApprovalStatement) -> None:
     """Check the rules every statement obeys, read or to be written."""
     if statement.version != APPROVAL_VERSION:
@@ -147,12 +168,16 @@ def check_statement(statement: ApprovalStatement) -> None:
         _check_text(name, getattr(statement, name))
     if not _KEY_IDENTIFIER.match(statement.issuer_key_id):
         raise ApprovalError("issuer_key_id is not hexadecimal", code="approval-issuer-key-id")
-    if not 0 < len(statement.tbs_digests) == len(statement.profiles) <= MAXIMUM_CERTIFICATES:
+    counts = {len(statement.tbs_digests), len(statement.profiles), len(statement.subjects)}
+    if len(counts) > 1 or not 0 < len(statement.tbs_digests) <= MAXIMUM_CERTIFICATES:
         raise ApprovalError(
-            f"there must be 1 to {MAXIMUM_CERTIFICATES} digests, and as many profiles", code="approval-count"
+            f"there must be 1 to {MAXIMUM_CERTIFICATES} digests, and as many profiles and subjects",
+            code="approval-count",
         )
     for profile in statement.profiles:
         _check_text("profile", profile)
+    for subject in statement.subjects:
+        _check_text("subject", subject, MAXIMUM_SUBJECT_LENGTH)
     if len(set(statement.tbs_digests)) != len(statement.tbs_digests) or not all(
         _DIGEST.match(digest) for digest in statement.tbs_digests
     ):
@@ -161,14 +186,15 @@ def check_statement(statement: ApprovalStatement) -> None:
         raise ApprovalError("expires_at is not a whole second in UTC", code="approval-time")
 
 
-def _check_text(name: str, value: str) -> None:
+def _check_text(name: str, value: str, maximum: int = MAXIMUM_TEXT_LENGTH) -> None:
     """Check a text that people are shown: not empty, not long, nothing invisible."""
-    if not 0 < len(value) <= MAXIMUM_TEXT_LENGTH or any(
-        unicodedata.category(character)[0] == "C" for character in value
-    ):
-        raise ApprovalError(
-            f"{name} must have 1 to {MAXIMUM_TEXT_LENGTH} visible characters", code="approval-text"
-        )
+    if not 0 < len(value) <= maximum or any(map(_may_hide, value)):
+        raise ApprovalError(f"{name} must have 1 to {maximum} visible characters", code="approval-text")
+
+
+def _may_hide(character: str) -> bool:
+    """Whether a character is a control, a format character, private or unassigned."""
+    return unicodedata.category(character)[0] == "C"
 
 
 def _load(data: bytes) -> dict[str, Any]:

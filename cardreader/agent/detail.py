@@ -24,9 +24,13 @@ def of_document(request: DocumentRequest, language: str) -> tuple[Detail, ...]:
 def of_approval(statement: ApprovalStatement) -> tuple[Detail, ...]:
     """Every member of the statement, so that what is signed is what is read."""
     certificates = tuple(
-        Detail(f"Certificate {number}", f"证书 {number}", f"{profile} · {_grouped(digest)}")
-        for number, (profile, digest) in enumerate(
-            zip(statement.profiles, statement.tbs_digests, strict=True), 1
+        detail
+        for number, (profile, subject, digest) in enumerate(
+            zip(statement.profiles, statement.subjects, statement.tbs_digests, strict=True), 1
+        )
+        for detail in (
+            Detail(f"Subject {number}", f"证书持有者 {number}", subject),
+            Detail(f"Certificate {number}", f"证书 {number}", f"{profile} · {_grouped(digest)}"),
         )
     )
     return (

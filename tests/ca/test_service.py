@@ -28,7 +28,7 @@ from ca.service import CertificateAuthority
 from runtime.audit import AuditLog
 from runtime.keys import KeySigner, generate_private_key
 from tests.ca.desk import AT, HAIFENG, HOUR, LI_MING, SoftwareCard
-from trust.approval import sign_approval
+from trust.approval import parse_statement, sign_approval
 from trust.certificate import Certificate
 from trust.encoding.cms import sign_cms
 from trust.encoding.request import sign_request
@@ -65,6 +65,28 @@ def library_request(name="李明", key=None, serial=LI_MING.subject_number):
 
 
 # --- the way through ---------------------------------------------------------------------------
+
+
+def test_the_statement_names_whose_certificates_are_asked_for(desk):
+    # The officer's card window shows the statement and nothing that ra says: a digest alone would let a
+    # broken-in ra put another person's certificate under a harmless application.
+    subject = SubjectDescription("李\ue000明", LI_MING.subject_number)
+    prepared = desk.authority.prepare(
+        "the application of Wang Fang",
+        desk.number("陈静"),
+        desk.orders(SoftwareCard(), subject, SubjectShape.CITIZEN),
+        at=AT + HOUR,
+    )
+    shown = f"serialNumber={LI_MING.subject_number},CN=李\\ee\\80\\80明,C=CN"
+    assert parse_statement(prepared.statement).subjects == (shown, shown)
+
+
+def test_an_application_that_cannot_be_shown_is_refused(desk):
+    orders = desk.orders(SoftwareCard(), LI_MING, SubjectShape.CITIZEN)
+    for application in ("", "a" * 300, "a\u202eb"):
+        with pytest.raises(PreparationError) as caught:
+            desk.authority.prepare(application, desk.number("陈静"), orders, at=NOW)
+        assert caught.value.code == "approval-text"
 
 
 def test_a_card_is_issued_on_a_second_officers_approval(any_desk):

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from cardreader.agent.detail import of_approval
 from cardreader.agent.request import parse_document
 from cardreader.agent.server import AgentServer, make_agent
 from cardreader.piv_terms import KeyAlgorithm, Slot
@@ -27,6 +28,7 @@ from trust.approval import (
     ApprovalStatement,
     encode_statement,
     parse_approval,
+    parse_statement,
 )
 from trust.certificate import Certificate
 from trust.cms import verify_signed_data
@@ -112,6 +114,7 @@ def statement(**changes):
         "application": "A-2026-0001",
         "issuer_key_id": "ab" * 20,
         "profiles": ("citizen-authentication",),
+        "subjects": ("serialNumber=TX1,CN=李明,C=CN",),
         "tbs_digests": ("cd" * 32,),
         "requester": "陈静",
         "expires_at": datetime(2026, 11, 23, tzinfo=UTC),
@@ -181,6 +184,13 @@ def test_approval_is_a_cms_over_the_statement(desk, serve):
     certificate = verify_signed_data(facts)
     slot = desk.folder.slot("chenjing").load()
     assert certificate.der in slot.objects[Slot.SIGNATURE.certificate_object]
+
+
+def test_the_person_is_shown_whose_certificate_is_approved():
+    shown = of_approval(parse_statement(statement(subjects=("serialNumber=TX2,CN=王芳,C=CN",))))
+    assert [detail.value for detail in shown if detail.label == "Subject 1"] == [
+        "serialNumber=TX2,CN=王芳,C=CN"
+    ]
 
 
 # --- who may ask -----------------------------------------------------------------------------------------

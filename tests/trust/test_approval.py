@@ -21,6 +21,7 @@ from trust.approval import (
     parse_approval,
     parse_statement,
     sign_approval,
+    visible_text,
 )
 from trust.cms import CMSError, sign_cms, verify_signed_data
 
@@ -28,6 +29,7 @@ STATEMENT = ApprovalStatement(
     application="A-2026-0001",
     issuer_key_id="00ff" * 10,
     profiles=("citizen-authentication", "citizen-signature"),
+    subjects=("serialNumber=TX1,CN=李明,C=CN", "serialNumber=TX1,CN=李明,C=CN"),
     tbs_digests=("ab" * 32, "cd" * 32),
     requester="王小明",
     expires_at=datetime(2026, 11, 22, 18, 0, 0, tzinfo=UTC),
@@ -35,6 +37,7 @@ STATEMENT = ApprovalStatement(
 ENCODED = (
     '{"application":"A-2026-0001","expires_at":"2026-11-22T18:00:00Z","issuer_key_id":"' + "00ff" * 10 + '",'
     '"profiles":["citizen-authentication","citizen-signature"],"purpose":"issue","requester":"王小明",'
+    '"subjects":["serialNumber=TX1,CN=李明,C=CN","serialNumber=TX1,CN=李明,C=CN"],'
     '"tbs_digests":["' + "ab" * 32 + '","' + "cd" * 32 + '"],"version":1}'
 ).encode()
 
@@ -45,6 +48,12 @@ def test_the_one_encoding():
     assert STATEMENT.purpose is ApprovalPurpose.ISSUE
 
 
+def test_a_name_of_unknown_characters_can_be_shown():
+    # U+E000 is private, U+2EBF0 was assigned later than some machines' tables, U+202E turns the line round.
+    assert visible_text("王\ue000\u202e芳") == "王\\ee\\80\\80\\e2\\80\\ae芳"
+    encode_statement(dataclasses.replace(STATEMENT, subjects=(visible_text("CN=\ue000"), "CN=李明")))
+
+
 visible = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=80)
 statements = st.integers(1, 5).flatmap(
     lambda count: st.builds(
@@ -52,6 +61,7 @@ statements = st.integers(1, 5).flatmap(
         application=visible,
         issuer_key_id=st.binary(min_size=20, max_size=20).map(bytes.hex),
         profiles=st.tuples(*[visible] * count),
+        subjects=st.tuples(*[visible] * count),
         tbs_digests=st.lists(
             st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=count, max_size=count, unique=True
         ).map(tuple),
@@ -109,8 +119,16 @@ BAD = {
     "profiles a text": (changed(profiles="citizen-authentication"), "approval-type"),
     "profiles of numbers": (changed(profiles=[1, 2]), "approval-type"),
     "a profile too few": (changed(profiles=["citizen-authentication"]), "approval-count"),
-    "nothing to issue": (changed(profiles=[], tbs_digests=[]), "approval-count"),
-    "too many": (changed(profiles=["x"] * 65, tbs_digests=["ab" * 32] * 65), "approval-count"),
+    "a subject too few": (changed(subjects=["CN=李明"]), "approval-count"),
+    "no subjects": (changed(subjects=None), "approval-members"),
+    "a subject without a name": (changed(subjects=["CN=李明", ""]), "approval-text"),
+    "an invisible subject": (changed(subjects=["CN=李明", "CN=王\u202e芳"]), "approval-text"),
+    "a long subject": (changed(subjects=["CN=李明", "C" * 2049]), "approval-text"),
+    "nothing to issue": (changed(profiles=[], subjects=[], tbs_digests=[]), "approval-count"),
+    "too many": (
+        changed(profiles=["x"] * 65, subjects=["x"] * 65, tbs_digests=["ab" * 32] * 65),
+        "approval-count",
+    ),
     "short digest": (changed(tbs_digests=["ab" * 31, "cd" * 32]), "approval-digest"),
     "capital digest": (changed(tbs_digests=["AB" * 32, "cd" * 32]), "approval-digest"),
     "digest twice": (changed(tbs_digests=["ab" * 32, "ab" * 32]), "approval-digest"),
@@ -144,6 +162,7 @@ def test_bad_statements_are_refused_by_name(data, code):
         {"requester": ""},
         {
             "profiles": tuple("王" * 250 for _ in range(60)),
+            "subjects": tuple("王" for _ in range(60)),
             "tbs_digests": tuple(f"{n:064x}" for n in range(60)),
         },
     ],
