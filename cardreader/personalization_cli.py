@@ -36,7 +36,7 @@ def personalize() -> None:
 
     \b
       head -c 32 /dev/urandom > master.key; chmod 600 master.key
-      card personalize prepare --journal ./journal --master-key master.key --name 李明 --out ./requests
+      card personalize prepare --journal ./journal --master-key master.key --out ./requests
       … the authority signs 9A.csr and 9C.csr …
       card personalize complete --journal ./journal --master-key master.key \\
            --authentication 9A.pem --signature 9C.pem
@@ -49,7 +49,9 @@ def personalize() -> None:
 @reader_options
 @_journal_option
 @_master_key_option
-@click.option("--name", required=True, help="Common name for the certification requests.")
+@click.option(
+    "--name", default="", help="Common name for the requests; without it the register alone names the holder."
+)
 @click.option("--algorithm", type=click.Choice(["p256", "p384", "rsa2048", "rsa3072"]), default="p256")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where requests go."
@@ -70,7 +72,7 @@ def prepare(
     card_secrets = CardSecrets(pin, puk, master_key.read_bytes())
     work = Personalization(Journal(journal), algorithm=KeyAlgorithm.named(algorithm), progress=_tell)
     try:
-        prepared = work.prepare(chosen, card_secrets, encode_name([(NameAttribute.COMMON_NAME, name)]))
+        prepared = work.prepare(chosen, card_secrets, _subject(name))
     finally:
         card_secrets.wipe()
     out.mkdir(parents=True, exist_ok=True)
@@ -109,6 +111,11 @@ def complete(
     finally:
         card_secrets.wipe()
     click.echo(f"The card {record.guid.hex()} is ready.")
+
+
+def _subject(name: str) -> bytes:
+    """The Name the requests carry; an empty one leaves naming the holder to the authority's register."""
+    return encode_name([(NameAttribute.COMMON_NAME, name)] if name else [])
 
 
 def _read_certificate(path: Path) -> bytes:
