@@ -22,6 +22,8 @@ _USAGE_TEXTS = {
     KeyUsage.DIGITAL_SIGNATURE: "digital signature",
     KeyUsage.NON_REPUDIATION: "signing documents (non-repudiation)",
     ExtendedKeyUsage.CLIENT_AUTHENTICATION: "logging in (client authentication)",
+    ExtendedKeyUsage.DOCUMENT_SIGNING: "document signing",
+    ExtendedKeyUsage.EMAIL_PROTECTION: "signature checks of PDF readers (e-mail protection)",
     ExtendedKeyUsage.SERVER_AUTHENTICATION: "TLS server",
     ExtendedKeyUsage.TIME_STAMPING: "timestamps",
     ExtendedKeyUsage.OCSP_SIGNING: "OCSP answers",
