@@ -60,10 +60,13 @@ def assemble(provider: Provider) -> WsgiCallable:
 
 def jobs(settings: IdpSettings) -> list[Job]:
     """Return the provider's background jobs."""
-    database = open_database(settings)
 
     def clean(at: datetime) -> None:
-        delete_expired(database, settings, at)
+        database = open_database(settings)
+        try:
+            delete_expired(database, settings, at)
+        finally:
+            database.dispose()
 
     return [Job("delete-expired", _CLEANUP_INTERVAL, clean)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,9 +71,11 @@ def town(tmp_path):
     op.clock.at = datetime.datetime.now(datetime.UTC)
     sites = {name: make_site(op, tmp_path, name, port) for name, port in zip("ab", site_ports, strict=True)}
     op.urls = {name: f"http://localhost:{port}" for name, port in zip("ab", site_ports, strict=True)}
-    with serving(op.app, idp_port), serving(sites["a"], site_ports[0]), serving(sites["b"], site_ports[1]):
+    with ExitStack() as op.closing:
+        op.closing.callback(op.provider.database.dispose)
+        for app, port in zip((op.app, *sites.values()), (idp_port, *site_ports), strict=True):
+            op.closing.enter_context(serving(app, port))
         yield op
-    op.provider.database.dispose()
 
 
 def make_site(op, folder: Path, name: str, port: int):
@@ -110,7 +112,7 @@ class Person:
     """A person with a browser and a card."""
 
     def __init__(self, op, language: str = "en") -> None:
-        self.op, self.browser = op, requests.Session()
+        self.op, self.browser = op, op.closing.enter_context(requests.Session())
         self.browser.headers.update({"Accept": "text/html", "Accept-Language": language})
 
     def get(self, url: str):
@@ -182,13 +184,15 @@ def test_site_passes_its_language_on(town):
 
 
 def authlib_session(town, registration, **changes) -> OAuth2Session:
-    return OAuth2Session(
-        registration.client.client_id,
-        registration.secret,
-        scope="openid profile",
-        redirect_uri="http://localhost:1/callback",
-        code_challenge_method="S256",
-        **changes,
+    return town.closing.enter_context(
+        OAuth2Session(
+            registration.client.client_id,
+            registration.secret,
+            scope="openid profile",
+            redirect_uri="http://localhost:1/callback",
+            code_challenge_method="S256",
+            **changes,
+        )
     )
 
 
