@@ -1,8 +1,9 @@
 """Certificate profiles: what each kind of certificate holds (RFC 5280 4.2), as data.
 
 An AUTHENTICATION certificate serves logins and nothing else (digitalSignature, clientAuth); a SIGNATURE
-certificate serves documents and approvals and nothing else (nonRepudiation). It carries no extended key
-usage: the mail-minded verifiers of PDF and CMS signatures (NSS, OpenSSL) refuse purposes they do not know.
+certificate serves documents and approvals and nothing else (nonRepudiation). It names document signing
+(RFC 9336) and e-mail protection: the mail-minded verifiers of PDF and CMS signatures (NSS, OpenSSL) look for
+the latter.
 """
 
 from __future__ import annotations
