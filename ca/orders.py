@@ -15,7 +15,7 @@ from ca.errors import ApprovalError, OfficerError
 from ca.inventory import Inventory
 from ca.issuance import digest_of
 from ca.models import Preparation, StatusEvent
-from ca.officers import OfficerRole, officer_by_certificate
+from ca.officers import OfficerRole, OfficerView, officer_by_certificate, officer_by_subject
 from ca.preparation import PreparationView
 from ca.publication import CrlPublisher
 from ca.redemption import approval_trust, redeem, redeemable
@@ -79,6 +79,7 @@ class StatusOrders:
         )
         preparation_id = secrets.token_hex(_IDENTIFIER_BYTES)
         with self._context.database.session() as session:
+            _check_may_change(officer_by_subject(session, requester))
             session.add(
                 Preparation(
                     id=preparation_id,
@@ -89,10 +90,21 @@ class StatusOrders:
                     expires_at=expires_at,
                 )
             )
+            self._context.audit.append(
+                session,
+                at=at,
+                actor=requester,
+                action="order.stored",
+                subject=preparation_id,
+                details={"purpose": _PURPOSES[event].value, "serial_number": serial_number},
+            )
         return PreparationView(preparation_id, statement, (), expires_at)
 
-    def carry_out(self, preparation_id: str, approval: bytes, *, at: datetime) -> None:
-        """Verify the officer's signature, redeem the order, and change the standing, in one transaction."""
+    def carry_out(self, preparation_id: str, approval: bytes, *, at: datetime) -> str:
+        """Verify the officer's signature, redeem the order, and change the standing, in one transaction.
+
+        Returns the serial number of the certificate that was changed.
+        """
         self._publisher.publish_when_due(at)
         with self._context.database.session() as session:
             order = redeemable(session, preparation_id, at)
@@ -102,10 +114,7 @@ class StatusOrders:
             trust = approval_trust(session, self._context, self._publisher)
             signer = verify_approval(approval, order.statement, trust, at)
             officer = officer_by_certificate(session, signer.fingerprint)
-            if OfficerRole.AUDITOR in officer.roles:
-                raise OfficerError(
-                    "an auditor does not change how certificates stand", code="officer-role-missing"
-                )
+            _check_may_change(officer)
             redeem(session, self._context, order, approval, signer.fingerprint, at)
             order.completed_at = at
             serial_number, word = statement.application.split(" ")
@@ -117,3 +126,10 @@ class StatusOrders:
                 signer.fingerprint,
                 at,
             )
+        return serial_number
+
+
+def _check_may_change(officer: OfficerView) -> None:
+    """Any officer may have a certificate revoked, suspended or released; who audits changes nothing."""
+    if OfficerRole.AUDITOR in officer.roles:
+        raise OfficerError("an auditor does not change how certificates stand", code="officer-role-missing")

@@ -27,7 +27,6 @@ from ca.officers import (
     check_role,
     list_officers,
     officer_by_certificate,
-    officer_by_subject,
 )
 from ca.orders import StatusOrders
 from ca.preparation import (
@@ -131,14 +130,6 @@ class CertificateAuthority:
         """The officers and their roles."""
         with self.context.database.session() as session:
             return list_officers(session)
-
-    def staff(self, subject_number: str) -> str:
-        """Check that somebody is an officer who may change standings; return how the audit names them."""
-        with self.context.database.session() as session:
-            officer = officer_by_subject(session, subject_number)
-        if OfficerRole.AUDITOR in officer.roles:
-            check_role(officer, OfficerRole.REGISTRATION)
-        return officer.fingerprint
 
     def feed_page(self, after: int) -> FeedPage:
         """A page of the status feed, with the current CRLs' numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from datetime import timedelta
@@ -11,6 +12,7 @@ from werkzeug.test import Client
 
 from ca import web
 from ca.errors import ApprovalError, AuthorityUnavailableError, CaError, CertificationRequestError
+from ca.inventory import CertificateQuery
 from ca.profiles import SubjectShape
 from ca.registration import web as registration_web
 from ca.registration.application import ApplicantClaim
@@ -96,16 +98,60 @@ def test_ra_issues_a_card_over_mutual_tls(town):
     number = LI_MING.subject_number
     listed = client.get_json(f"/internal/certificates?subject_number={number}")["certificates"]
     serial = listed[0]["serial_number"]
-    changed = client.post_json(
-        "/internal/suspend", {"serial_number": serial, "requester": desk.number("陈静")}
-    )
-    assert changed["standing"] == "suspended"
-    client.post_json("/internal/release", {"serial_number": serial, "requester": desk.number("陈静")})
-    changed = client.post_json(
-        "/internal/revoke",
-        {"serial_number": serial, "requester": desk.number("陈静"), "reason": "superseded"},
-    )
+    assert ordered(town, client, "suspend", serial)["standing"] == "suspended"
+    assert ordered(town, client, "release", serial)["standing"] == "good"
+    changed = ordered(town, client, "revoke", serial)
     assert (changed["standing"], changed["reason"]) == ("revoked", "superseded")
+    client.close()
+
+
+def prepared_order(town, client, verb, serial):
+    order = {"serial_number": serial, "requester": town.desk.number("陈静"), "reason": "superseded"}
+    return client.post_json(f"/internal/orders/{verb}", order)
+
+
+def ordered(town, client, verb, serial):
+    """A change of standing, with the officer's card that it needs."""
+    prepared = prepared_order(town, client, verb, serial)
+    approval = town.desk.zhao.approve(base64.b64decode(prepared["statement"]))
+    return carried_out(client, prepared["preparation_id"], approval)
+
+
+def carried_out(client, preparation_id, approval):
+    encoded = base64.b64encode(approval).decode()
+    return client.post_json("/internal/orders", {"preparation_id": preparation_id, "approval": encoded})
+
+
+def test_ra_alone_changes_no_standing(town):
+    """A broken-in `ra` holds its own key and the officers' numbers, but none of their cards."""
+    client, desk = town.client("ra"), town.desk
+    card, issued = desk.issue(at=clock.now())
+    serial = format(Certificate.parse(issued.certificates[0]).serial_number, "x")
+    body = {"serial_number": serial, "requester": desk.number("陈静"), "reason": "superseded"}
+    for verb in ("revoke", "suspend", "release"):
+        assert problem(lambda verb=verb: client.post_json(f"/internal/{verb}", body))[0] == 404
+    prepared = prepared_order(town, client, "suspend", serial)
+    statement = base64.b64decode(prepared["statement"])
+    forged = [
+        (b"rubbish", "approval-malformed"),
+        (card.approve(statement), "approval-certificate"),
+        (desk.sun.approve(statement), "officer-role-missing"),
+    ]
+    for approval, code in forged:
+        refusal = problem(lambda approval=approval: carried_out(client, prepared["preparation_id"], approval))
+        assert refusal == (403, code)
+    assert desk.authority.inventory.show(serial).standing == "good"
+    # The officer's signature under one order does not serve for another, nor to issue, nor twice.
+    approval = desk.zhao.approve(statement)
+    other = prepared_order(town, client, "revoke", serial)["preparation_id"]
+    assert problem(lambda: carried_out(client, other, approval)) == (403, "approval-other-statement")
+    gateway = HttpGateway(client)
+    with pytest.raises(CaError) as caught:
+        gateway.issue(prepared["preparation_id"], approval, at=clock.now())
+    assert caught.value.code == "approval-digest-mismatch"
+    assert carried_out(client, prepared["preparation_id"], approval)["standing"] == "suspended"
+    again = problem(lambda: carried_out(client, prepared["preparation_id"], approval))
+    assert again == (409, "preparation-redeemed")
     client.close()
 
 
@@ -176,15 +222,20 @@ def test_more_malformed_messages(town):
     requester = town.desk.number("陈静")
     order = {"serial_number": "1", "requester": requester}
     assert (
-        problem(lambda: ra.post_json("/internal/revoke", {**order, "reason": "boredom"}))[1]
+        problem(lambda: ra.post_json("/internal/orders/revoke", {**order, "reason": "boredom"}))[1]
         == "reason-unknown"
     )
-    assert problem(lambda: ra.post_json("/internal/suspend", order)) == (404, "serial-unknown")
-    nobody = {"serial_number": "1", "requester": "TX"}
-    assert problem(lambda: ra.post_json("/internal/suspend", nobody)) == (403, "officer-unknown")
-    auditor = {"serial_number": "1", "requester": town.desk.number("孙丽")}
-    assert problem(lambda: ra.post_json("/internal/suspend", auditor)) == (403, "officer-role-missing")
-    assert problem(lambda: va.get_json("/internal/status/changes?after=x"))[1] == "request-malformed"
+    suspend = "/internal/orders/suspend"
+    assert problem(lambda: ra.post_json(suspend, order)) == (404, "serial-unknown")
+    good = town.desk.authority.inventory.list_certificates(CertificateQuery(standing="good"))
+    known = good[0].serial_number
+    nobody = {"serial_number": known, "requester": "TX"}
+    assert problem(lambda: ra.post_json(suspend, nobody)) == (403, "officer-unknown")
+    auditor = {"serial_number": known, "requester": town.desk.number("孙丽")}
+    assert problem(lambda: ra.post_json(suspend, auditor)) == (403, "officer-role-missing")
+    for after in ("x", "-1", "1e3", "%D9%A3", "9" * 30):
+        address = f"/internal/status/changes?after={after}"
+        assert problem(lambda address=address: va.get_json(address)) == (400, "request-malformed")
     ra.close()
     va.close()
 

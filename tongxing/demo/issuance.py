@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def play_issuance(stage: Stage) -> None:
 def revoke_card(stage: Stage, client: InternalClient, requester: str, issued: IssuedCard) -> None:
     """Revoke a card's certificates and wait until the world is told."""
     for certificate in (issued.authentication, issued.signature):
-        _revoke(client, requester, certificate)
+        _revoke(stage, client, requester, certificate)
         _wait_for_status(stage.browser(), stage.town.layout.trust, certificate, ocsp.OCSPCertStatus.REVOKED)
 
 
@@ -101,14 +102,22 @@ def _new_card(stage: Stage) -> DemoCard:
     return ZHANG_WEI.renamed(f"{ZHANG_WEI.file_name}{count + 1}")
 
 
-def _revoke(client: InternalClient, requester: str, certificate: Certificate) -> None:
-    """Ask the authority to revoke."""
+def _revoke(stage: Stage, client: InternalClient, requester: str, certificate: Certificate) -> None:
+    """Have an officer's card sign the order to revoke, and the authority carry it out."""
     body: Mapping[str, str] = {
         "serial_number": f"{certificate.serial_number:x}",
         "requester": requester,
         "reason": _REASON,
     }
-    client.post_json("/internal/revoke", body)
+    prepared = client.post_json("/internal/orders/revoke", body)
+    stage.person.holds(ZHAO_QIANG)
+    agent = stage.agent(stage.browser(), stage.town.url("ra") + "/")
+    approval = agent.approve(base64.b64decode(prepared["statement"]))
+    order = {
+        "preparation_id": prepared["preparation_id"],
+        "approval": base64.b64encode(approval).decode("ascii"),
+    }
+    client.post_json("/internal/orders", order)
 
 
 def _wait_for_status(
