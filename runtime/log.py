@@ -49,6 +49,6 @@ def configure(service: str, level: str) -> None:
     root.setLevel(level)
 
 
-def event(logger: logging.Logger, message: str, **fields: object) -> None:
+def event(logger: logging.Logger, message: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Log one event with named fields."""
-    logger.info(message, extra={_EXTRA: fields})
+    logger.log(level, message, extra={_EXTRA: fields})

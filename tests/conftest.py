@@ -37,7 +37,7 @@ def _missing_browser() -> str:
 
 
 def _missing_foreign() -> str:
-    programs = [name for name in ("openssl", "pdfsig", "certutil") if _which(name) is None]
+    programs = [name for name in ("openssl", "pdfsig", "certutil", "certtool") if _which(name) is None]
     return f"not installed: {', '.join(programs)}" if programs else ""
 
 

@@ -15,7 +15,7 @@ from runtime.web.locale import gettext, language
 from runtime.web.policy import allow_source
 from runtime.web.problem import abort_with, problem
 from runtime.web.rate_limit import rate_limit
-from runtime.web.request import at, body_limit
+from runtime.web.request import at, body_limit, quiet
 
 __all__ = [
     "WsgiCallable",
@@ -29,5 +29,6 @@ __all__ = [
     "hot_paths",
     "language",
     "problem",
+    "quiet",
     "rate_limit",
 ]

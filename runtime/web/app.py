@@ -82,6 +82,7 @@ def _add_common_routes(app: flask.Flask, service: str, health_checks: Sequence[H
     shared = _folder("runtime.web") / "static"
 
     @app.get("/healthz")
+    @request.quiet
     def healthz() -> flask.Response:
         for check in health_checks:
             try:
@@ -92,6 +93,7 @@ def _add_common_routes(app: flask.Flask, service: str, health_checks: Sequence[H
         return flask.jsonify(status="ok", service=service)
 
     @app.get("/metrics")
+    @request.quiet
     def exposition() -> flask.Response:
         return flask.Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
 

@@ -21,6 +21,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _LOG = logging.getLogger("request")
 _BODY_LIMIT = "body_limit"
+_QUIET = "quiet"
 # Headers that only a proxy in front of us may set; from anybody else they are lies.
 _PROXY_HEADERS = ("HTTP_X_FORWARDED_", "HTTP_X_SSL_", "HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_X_REQUEST_ID")
 _MAXIMUM_REQUEST_ID = 64
@@ -42,6 +43,12 @@ def body_limit(maximum_bytes: int) -> Callable[[View], View]:
     return mark
 
 
+def quiet(view: View) -> View:
+    """Mark a view that programs ask every second: answers that succeed are logged at DEBUG only."""
+    setattr(view, _QUIET, True)
+    return view
+
+
 def install(app: flask.Flask, settings: ServiceSettings) -> None:
     """Add the proxy filter, the request id, the clock, the size limit and the log line."""
     app.wsgi_app = ProxyFilter(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
@@ -54,8 +61,7 @@ def install(app: flask.Flask, settings: ServiceSettings) -> None:
         log.request_id.set(flask.g.request_id)
         flask.g.at = app.config["NOW"]()
         flask.g.started = time.perf_counter()
-        view = app.view_functions.get(flask.request.endpoint or "")
-        limit = getattr(view, _BODY_LIMIT, None)
+        limit = getattr(_view(app), _BODY_LIMIT, None)
         if limit is not None:
             flask.request.max_content_length = limit
 
@@ -67,11 +73,22 @@ def install(app: flask.Flask, settings: ServiceSettings) -> None:
         metrics.observe_request(
             app.config["SERVICE"], flask.request.method, route, response.status_code, seconds
         )
+        succeeded = response.status_code < 400
         log.event(
-            _LOG, "request", method=flask.request.method, route=route, status=response.status_code,
+            _LOG,
+            "request",
+            level=logging.DEBUG if succeeded and getattr(_view(app), _QUIET, False) else logging.INFO,
+            method=flask.request.method,
+            route=route,
+            status=response.status_code,
             milliseconds=round(seconds * 1000, 1),
-        )  # fmt: skip
+        )
         return response
+
+
+def _view(app: flask.Flask) -> Callable[..., Any] | None:
+    """Return the view that answers the present request, if one does."""
+    return app.view_functions.get(flask.request.endpoint or "")
 
 
 class ProxyFilter:

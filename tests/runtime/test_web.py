@@ -280,6 +280,14 @@ def test_health_and_metrics_answer(client):
     assert 'route="/form"' in client.get("/metrics").text
 
 
+def test_a_health_check_that_succeeds_is_not_worth_a_line(client, caplog):
+    with caplog.at_level("INFO", logger="request"):
+        client.get("/healthz")
+        assert caplog.records == []
+        client.get("/form")
+        assert [record.fields["route"] for record in caplog.records] == ["/form"]
+
+
 def test_a_failed_health_check_is_told_without_its_inside(make_app, tmp_path, clock):
     app = make_app()
 
