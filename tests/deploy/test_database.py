@@ -4,52 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 
 from runtime.audit import AuditLog
 from runtime.database import Database, check_schema, schema_revision
 from runtime.migration import migrate
+from tests.deploy.roles import Roles, made
 from tongxing.services import SERVICES, service_named
 
-pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("database-roles")]
+pytestmark = pytest.mark.postgres
 
-SQL = Path(__file__).parents[2] / "deploy" / "database"
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 NAMES = [service.name for service in SERVICES]
 
 
 @pytest.fixture
-def roles(postgres_url: str) -> Iterator[str]:
-    """A database with the roles and schemas, and the tables of `idp`; the roles are dropped afterwards."""
-    administration = postgres_url.replace("+psycopg", "")
-    with psycopg.connect(administration, autocommit=True) as connection:
-        for _ in range(2):  # it may be run again
-            connection.execute((SQL / "roles.sql").read_bytes())
-    owner = Database(as_role(postgres_url, "tongxing_idp_owner"))
-    assert migrate(owner, service_named("idp").schema_package)
-    owner.dispose()
-    with psycopg.connect(administration, autocommit=True) as connection:
-        connection.execute((SQL / "append-only.sql").read_bytes())
-    yield postgres_url
-    with psycopg.connect(administration, autocommit=True) as connection:
-        for name in NAMES:
-            for role in (f"tongxing_{name}", f"tongxing_{name}_owner"):
-                connection.execute(f"DROP OWNED BY {role} CASCADE")  # type: ignore[call-overload] # constants
-                connection.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
-
-
-def as_role(url: str, role: str) -> str:
-    return url.replace("//postgres@", f"//{role}@")
+def roles(postgres_url: str) -> Iterator[Roles]:
+    """A database with the roles and schemas, and the tables of `idp`."""
+    with made(postgres_url) as roles:
+        owner = Database(roles.url_as("tongxing_idp_owner"))
+        assert migrate(owner, service_named("idp").schema_package)
+        owner.dispose()
+        roles.run("append-only.sql")
+        yield roles
 
 
 @pytest.fixture
-def runner(roles: str) -> Iterator[Database]:
+def runner(roles: Roles) -> Iterator[Database]:
     """The database as `tongxing serve idp` sees it."""
-    database = Database(as_role(roles, "tongxing_idp"))
+    database = Database(roles.url_as("tongxing_idp"))
     yield database
     database.dispose()
 
@@ -91,16 +76,17 @@ def test_a_process_works_with_its_tables(runner: Database) -> None:
         "SELECT * FROM pg_authid",
     ],
 )
-def test_a_process_cannot_rewrite_what_was_written(statement: str, runner: Database) -> None:
-    assert "permission denied" in refused(runner, statement) or "must be owner" in refused(runner, statement)
+def test_a_process_cannot_rewrite_what_was_written(statement: str, runner: Database, roles: Roles) -> None:
+    reason = refused(runner, roles.renamed(statement))
+    assert "permission denied" in reason or "must be owner" in reason
 
 
-def test_no_process_sees_another_ones_schema(roles: str) -> None:
+def test_no_process_sees_another_ones_schema(roles: Roles) -> None:
     for name in NAMES:
         if name == "idp":
             continue
         for role in (f"tongxing_{name}", f"tongxing_{name}_owner"):
-            other = Database(as_role(roles, role))
+            other = Database(roles.url_as(role))
             assert "permission denied for schema idp" in refused(other, "SELECT * FROM idp.audit_record")
             assert schema_revision(other) is None, "its own schema is empty"
             other.dispose()

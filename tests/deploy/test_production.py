@@ -18,13 +18,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from tests.deploy.roles import Roles, made
 from tests.runtime.authority import free_port
 from tongxing.services import SERVICES
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.xdist_group("database-roles")]
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAMES = [service.name for service in SERVICES]
@@ -36,10 +36,10 @@ STOP_SECONDS = 20.0
 class City:
     """A city in a folder: what on a real machine lies in /etc/tongxing and /var/lib/tongxing."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, folder: Path, roles: Roles) -> None:
         self.folder = folder
         self.etc = folder / "etc"
-        self._database = database
+        self._roles = roles
         self.ports = {8401 + number: free_port() for number in range(6)}
         self.internal_ports = {8451: free_port(), 8452: free_port()}
         for name in ("etc/trust", "var", "root-key", "cards"):
@@ -57,17 +57,16 @@ class City:
         """Change paths, ports and the database's address; let those without a second door have one worker."""
         if "internal_port" not in text:
             text = text.replace("workers = 2", "workers = 1")
-        host, _, name = self._database.removeprefix("postgresql+psycopg://").partition("/")
+        host, _, name = self._roles.url.removeprefix("postgresql+psycopg://").partition("/")
         for old, new in (
             ("/etc/tongxing/", f"{self.etc}/"),
             ("/var/lib/tongxing/", f"{self.folder}/var/"),
             ("/media/root-key/", f"{self.folder}/root-key/"),
         ):
             text = text.replace(old, new)
-        address = host.partition("@")[2]
-        text = re.sub(
-            r"psycopg:///tongxing\?host=/run/postgresql&user=(\w+)", rf"psycopg://\1@{address}/{name}", text
-        )
+        socket_form = r"psycopg:///tongxing\?host=/run/postgresql&user=(\w+)"
+        address = f"{host.partition('@')[2]}/{name}"
+        text = re.sub(socket_form, lambda m: f"psycopg://{self._roles.renamed(m[1])}@{address}", text)
         for port, other in {**self.ports, **self.internal_ports}.items():
             text = text.replace(f"port = {port}\n", f"port = {other}\n")
             text = text.replace(f"https://localhost:{port}", f"https://localhost:{other}")
@@ -95,11 +94,6 @@ class City:
         )
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
-
-    def sql(self, script: str) -> None:
-        """Run a script as the database's superuser."""
-        with psycopg.connect(self._database.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute((DEPLOY / "database" / script).read_bytes())
 
     def environment(self, unit: str, name: str) -> dict[str, str]:
         """The environment systemd gives a process: its unit's, and the folder of its credentials."""
@@ -145,8 +139,15 @@ def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, bytes]:
 @pytest.fixture
 def city(tmp_path: Path, postgres_url: str) -> Iterator[City]:
     """The city, set up in the order of docs/operations.md."""
-    city = City(tmp_path, postgres_url)
-    city.sql("roles.sql")
+    with made(postgres_url) as roles:
+        city = City(tmp_path, roles)
+        set_up(city)
+        roles.run("append-only.sql")
+        yield city
+
+
+def set_up(city: City) -> None:
+    """Hold the ceremony, make schemas, keys and sites."""
     # The holders type their PINs twice, each at the personalisation of their card.
     pins = "".join(f"{pin}\n{pin}\n" for pin in ("444555", "555666", "666777"))
     dry = city.command("ca", "init", str(city.etc / "ceremony.toml"), "--dry-run")
@@ -167,13 +168,6 @@ def city(tmp_path: Path, postgres_url: str) -> Iterator[City]:
         found = re.search(r"client_secret\s+(\S+)", shown)
         assert found is not None
         write_private(city.etc / "credentials" / name / "client-secret", found[1])
-    city.sql("append-only.sql")
-    yield city
-    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
-        for name in NAMES:
-            for role in (f"tongxing_{name}", f"tongxing_{name}_owner"):
-                connection.execute(f"DROP OWNED BY {role} CASCADE")  # type: ignore[call-overload] # constants
-                connection.execute(f"DROP ROLE {role}")  # type: ignore[call-overload]
 
 
 def test_a_city_set_up_from_deploy_serves(city: City) -> None:
