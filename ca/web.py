@@ -37,7 +37,7 @@ from ca.settings import AuthoritySettings
 from runtime import clock, metrics
 from runtime.internal import callers
 from runtime.jobs import Job
-from runtime.web import WsgiCallable, at, body_limit, create_flask
+from runtime.web import WsgiCallable, at, body_limit, create_flask, quiet
 from trust.status import CRLReason
 
 SERVICE = "ca"
@@ -219,6 +219,7 @@ def _for_status(authority: CertificateAuthority) -> flask.Blueprint:
 
     @blueprint.get(wire.CHANGES_PATH)
     @callers(VA)
+    @quiet
     def changes() -> dict[str, Any]:
         after = flask.request.args.get("after", "", type=str)
         if not _SEQUENCE.fullmatch(after):
@@ -241,6 +242,7 @@ def _for_status(authority: CertificateAuthority) -> flask.Blueprint:
 
     @blueprint.get(wire.CRLS_PATH)
     @callers(VA)
+    @quiet
     def crls() -> dict[str, Any]:
         return {"crls": [_crl(view) for view in authority.publisher.current()]}
 
