@@ -72,7 +72,9 @@ class IssuingDesk:
         """Make the keys on the card and have the certificates prepared; return what is to be approved."""
         order = self._registration.card_order(application.application_id, card.file_name)
         requests = self._desk.certification_requests(order)
-        prepared = self._registration.submit(application.application_id, requests, at=clock.now())
+        prepared = self._registration.submit(
+            application.application_id, requests, requester=self.requester, at=clock.now()
+        )
         return order, prepared.statement or b""
 
     def approve(self, statement: bytes) -> bytes:

@@ -82,7 +82,7 @@ def issue_card(
     personaliser = card_door(context).personaliser()
     order = registration.card_order(application.application_id, card)
     requests = personaliser.certification_requests(order)
-    application = registration.submit(application.application_id, requests, at=clock.now())
+    application = registration.submit(application.application_id, requests, requester=who, at=clock.now())
     # 3. What will be signed, and the second officer's signature.
     _show_all([each.tbs or b"" for each in application.certificates])
     approval = sign_statement(context, approver, application.statement or b"")

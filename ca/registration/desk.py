@@ -154,7 +154,10 @@ def _add_registering(blueprint: flask.Blueprint, service: RegistrationService) -
     @body_limit(_MAXIMUM_UPLOAD_BYTES)
     def submit(application_id: str) -> Response:
         service.submit(
-            application_id, CardRequests(_uploaded("authentication"), _uploaded("signature")), at=at()
+            application_id,
+            CardRequests(_uploaded("authentication"), _uploaded("signature")),
+            requester=_actor(),
+            at=at(),
         )
         return _to(application_id)
 

@@ -170,14 +170,19 @@ class RegistrationService:
         name = subject_name(view.shape, subject.description, self._authority_name)
         return CardOrder(card, view.enterprise_name or view.name, view.shape, name)
 
-    def submit(self, application_id: str, requests: CardRequests, *, at: datetime) -> ApplicationView:
-        """Hand the card's requests to the issuing process; it prepares what will be signed."""
+    def submit(
+        self, application_id: str, requests: CardRequests, *, requester: str, at: datetime
+    ) -> ApplicationView:
+        """Hand the card's requests to the issuing process; it prepares what will be signed.
+
+        Who hands in the keys is the one who asks from now on, and so cannot approve: the officer who opened
+        the application has not seen these keys.
+        """
         # 1. The application may be submitted, its subject still stands.
         with self._database.session() as session:
             application = _load(session, application_id)
             check_verb(ApplicationState(application.state), ApplicationVerb.SUBMIT)
             subject = self._register.resolve(session, application.subject_number)
-            requester = application.requester
         if not subject.active:
             raise RegisterError("the register says this subject is not active", code="subject-inactive")
         # 2. The issuing process checks everything itself.
@@ -193,6 +198,7 @@ class RegistrationService:
             application = _load(session, application_id)
             check_verb(ApplicationState(application.state), ApplicationVerb.SUBMIT)
             application.state = ApplicationState.PREPARED.value
+            application.requester = requester
             application.preparation_id = prepared.preparation_id
             application.statement = prepared.statement
             application.expires_at = prepared.expires_at

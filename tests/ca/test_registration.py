@@ -86,7 +86,9 @@ def test_from_applicant_to_card(registration, desk):
     assert view.masked_identity_number == "370***********8515"
     order = registration.card_order(view.application_id, "liming")
     card = SoftwareCard()
-    view = registration.submit(view.application_id, card.requests(order.subject), at=NOW)
+    view = registration.submit(
+        view.application_id, card.requests(order.subject), requester=desk.number("陈静"), at=NOW
+    )
     assert view.state is ApplicationState.PREPARED
     assert [each.profile for each in view.certificates] == ["citizen-authentication", "citizen-signature"]
     issued = registration.complete(
@@ -157,7 +159,9 @@ def test_who_has_died_gets_no_card(registration, desk):
     refused("person-inactive", lambda: apply(registration, citizen()))
     refused(
         "subject-inactive",
-        lambda: registration.submit(view.application_id, SoftwareCard().requests(order.subject), at=NOW),
+        lambda: registration.submit(
+            view.application_id, SoftwareCard().requests(order.subject), requester=desk.number("陈静"), at=NOW
+        ),
     )
     assert not registration.resolve_subject(view.subject_number, actor="idp", at=NOW).active
 
@@ -174,7 +178,9 @@ def test_a_card_that_names_somebody_else_is_refused(registration, desk):
     order = registration.card_order(other.application_id, "x")
     refused(
         "request-subject",
-        lambda: registration.submit(view.application_id, SoftwareCard().requests(order.subject), at=NOW),
+        lambda: registration.submit(
+            view.application_id, SoftwareCard().requests(order.subject), requester=desk.number("陈静"), at=NOW
+        ),
         CertificationRequestError,
     )
 
@@ -182,7 +188,9 @@ def test_a_card_that_names_somebody_else_is_refused(registration, desk):
 def prepared(registration, desk):
     view = registration.apply(citizen(), requester=desk.number("陈静"), at=NOW)
     order = registration.card_order(view.application_id, "x")
-    return registration.submit(view.application_id, SoftwareCard().requests(order.subject), at=NOW)
+    return registration.submit(
+        view.application_id, SoftwareCard().requests(order.subject), requester=desk.number("陈静"), at=NOW
+    )
 
 
 def test_an_application_is_approved_once(registration, desk):
@@ -208,12 +216,31 @@ def test_the_requester_cannot_approve(registration, desk):
     assert registration.application(view.application_id, actor="t", at=NOW).state is ApplicationState.PREPARED
 
 
+def test_who_hands_in_the_keys_cannot_approve(registration, desk):
+    # 陈静 opened the application; 赵强 hands in keys of his own, and would approve them himself.
+    view = prepared(registration, desk)
+    order = registration.card_order(view.application_id, "x")
+    swapped = SoftwareCard().requests(order.subject)
+    view = registration.submit(view.application_id, swapped, requester=desk.number("赵强"), at=NOW)
+    assert view.requester == desk.number("赵强")
+    refused(
+        "approver-is-requester",
+        lambda: registration.complete(
+            view.application_id, desk.zhao.approve(view.statement, NOW), actor="t", at=NOW
+        ),
+        ApprovalError,
+    )
+    registration.complete(view.application_id, desk.chen.approve(view.statement, NOW), actor="t", at=NOW)
+
+
 def test_an_expired_application_is_submitted_again(registration, desk):
     view = prepared(registration, desk)
     late = view.expires_at
     assert view.is_expired(late)
     order = registration.card_order(view.application_id, "x")
-    again = registration.submit(view.application_id, SoftwareCard().requests(order.subject), at=late)
+    again = registration.submit(
+        view.application_id, SoftwareCard().requests(order.subject), requester=desk.number("陈静"), at=late
+    )
     assert not again.is_expired(late)
     registration.complete(view.application_id, desk.zhao.approve(again.statement, late), actor="t", at=late)
 
