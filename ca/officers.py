@@ -7,7 +7,7 @@ nobody else: a registration process that was broken into cannot make itself an o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -74,19 +74,21 @@ def add_officer(
 
 
 def list_officers(session: Session) -> list[OfficerView]:
-    """Every officer, in the order they were added."""
-    return [_view(officer) for officer in session.scalars(sa.select(Officer).order_by(Officer.added_at))]
+    """Every officer, in the order they were added; one whose card does not stand good is not active."""
+    officers = session.scalars(sa.select(Officer).order_by(Officer.added_at)).all()
+    return [
+        replace(_view(officer), active=officer.active and _bad_standing(session, officer) is None)
+        for officer in officers
+    ]
 
 
 def officer_by_certificate(session: Session, fingerprint: str) -> OfficerView:
-    """The active officer who signs with this certificate, which must stand good."""
+    """The active officer who signs with this certificate; the whole card must stand good."""
     officer = session.get(Officer, fingerprint)
     if officer is None or not officer.active:
         raise OfficerError("the signer is not an officer of this authority", code="officer-unknown")
-    standing = session.scalar(
-        sa.select(IssuedCertificate.standing).where(IssuedCertificate.fingerprint == fingerprint)
-    )
-    if standing != Standing.GOOD:
+    standing = _bad_standing(session, officer)
+    if standing is not None:
         raise OfficerError(f"the officer's certificate is {standing}", code="officer-certificate-revoked")
     return _view(officer)
 
@@ -105,6 +107,17 @@ def check_role(officer: OfficerView, role: OfficerRole) -> None:
     """Check that the officer holds the role."""
     if role not in officer.roles:
         raise OfficerError(f"{officer.name} does not hold the role {role.value}", code="officer-role-missing")
+
+
+def _bad_standing(session: Session, officer: Officer) -> str | None:
+    """How the officer's card stands, when one of its two certificates does not stand good."""
+    standings = {
+        fingerprint: session.scalar(
+            sa.select(IssuedCertificate.standing).where(IssuedCertificate.fingerprint == fingerprint)
+        )
+        for fingerprint in (officer.fingerprint, officer.authentication_fingerprint)
+    }
+    return next((standing or "unknown" for standing in standings.values() if standing != Standing.GOOD), None)
 
 
 def _view(officer: Officer) -> OfficerView:

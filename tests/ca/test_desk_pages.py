@@ -229,3 +229,13 @@ def test_an_enterprise_card_on_the_page(pages, chen):
     page = chen.get(answer.location).text
     assert HAIFENG[0] in page
     assert HAIFENG[1] in page
+
+
+def test_an_officer_whose_card_is_suspended_is_out_at_once(pages, zhao, desk):
+    # The session cookie lives for hours; the authority's list of officers is asked at every page.
+    assert zhao.get("/applications").status_code == 200
+    serial = format(Certificate.parse(desk.zhao.certificates.authentication).serial_number, "x")
+    desk.authority.standing.suspend(serial, actor="t", at=NOW)
+    assert zhao.get("/applications").status_code == 403
+    desk.authority.standing.release(serial, actor="t", at=NOW)
+    assert zhao.get("/applications").status_code == 200

@@ -260,6 +260,16 @@ def test_an_auditor_cannot_approve_or_ask(desk):
     assert caught.value.code == "officer-role-missing"
 
 
+@pytest.mark.parametrize("slot", ["authentication", "signature"])
+def test_an_officer_with_half_a_card_suspended_cannot_approve(desk, slot):
+    prepared = prepare(desk)
+    serial = format(Certificate.parse(getattr(desk.zhao.certificates, slot)).serial_number, "x")
+    desk.authority.standing.suspend(serial, actor="t", at=NOW)
+    with pytest.raises((ApprovalError, OfficerError)) as caught:
+        desk.authority.issue(prepared.preparation_id, desk.zhao.approve(prepared.statement), at=NOW)
+    assert caught.value.code in ("approval-certificate", "officer-certificate-revoked")
+
+
 def test_a_stranger_cannot_ask(desk):
     with pytest.raises(OfficerError) as caught:
         desk.authority.prepare(
