@@ -6,7 +6,7 @@ Errors become problem+json here and nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -35,9 +35,11 @@ from ca.publication import CrlView, issuer_key_id
 from ca.service import CertificateAuthority, IssuedView
 from ca.settings import AuthoritySettings
 from runtime import clock, metrics
-from runtime.internal import callers
+from runtime.internal import RevocationSource, callers
 from runtime.jobs import Job
 from runtime.web import WsgiCallable, at, body_limit, create_flask, quiet
+from trust.certificate import Certificate
+from trust.path import RevocationEvidence
 from trust.status import CRLReason
 
 SERVICE = "ca"
@@ -93,6 +95,16 @@ def create_internal_app(settings: AuthoritySettings, now: Callable[[], datetime]
     app.register_blueprint(_for_registration(authority))
     app.register_blueprint(_for_status(authority))
     return app.wsgi_app
+
+
+def revocation_of_callers(settings: AuthoritySettings) -> RevocationSource:
+    """What is known of the revocation of other services' certificates: our own CRLs, nobody need be asked."""
+    authority = CertificateAuthority.open(settings)
+
+    def evidence(_certificates: Sequence[Certificate], _at: datetime) -> RevocationEvidence:
+        return RevocationEvidence(crls=tuple(view.der for view in authority.publisher.current()))
+
+    return evidence
 
 
 def jobs(settings: AuthoritySettings) -> list[Job]:

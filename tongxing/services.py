@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runtime.database import Database
+    from runtime.internal import RevocationSource
     from runtime.jobs import Job
     from runtime.settings import ServiceSettings
 
@@ -72,6 +73,11 @@ class Service:
         """Make the WSGI application for other services."""
         app: Callable[..., Any] = importlib.import_module(self.web_module).create_internal_app(settings)
         return app
+
+    def revocation_of_callers(self, settings: ServiceSettings) -> RevocationSource:
+        """Return where the listener for other services learns which of their certificates are revoked."""
+        source: RevocationSource = importlib.import_module(self.web_module).revocation_of_callers(settings)
+        return source
 
     def jobs(self, settings: ServiceSettings) -> Sequence[Job]:
         """Return the service's background jobs."""

@@ -71,7 +71,9 @@ def _start_internal(service: Service, settings: ServiceSettings) -> None:
     """Listen for other services; a port or key that cannot be used is an error at start."""
     from runtime.internal import serve_internal
 
-    listener = serve_internal(service.create_internal_app(settings), settings)
+    listener = serve_internal(
+        service.create_internal_app(settings), settings, revocation=service.revocation_of_callers(settings)
+    )
 
     def stop_with(stop: threading.Event) -> None:
         stop.wait()

@@ -23,10 +23,11 @@ from ca.registration.internal import internal_app
 from ca.registration.service import SERVICE, RegistrationService
 from ca.settings import RegistrationSettings
 from runtime import clock
-from runtime.internal import InternalClient
+from runtime.internal import InternalClient, RevocationSource
 from runtime.jobs import Job
 from runtime.keys import read_secret
 from runtime.relying_party import RelyingParty
+from runtime.revocation import RevocationFetcher
 from runtime.web import WsgiCallable, create_flask
 
 AUTHORITY = "ca"
@@ -84,6 +85,11 @@ def create_internal_app(
 ) -> WsgiCallable:
     """Make the application for other services."""
     return internal_app(settings, open_service(settings, gateway), now)
+
+
+def revocation_of_callers(settings: RegistrationSettings) -> RevocationSource:
+    """What is known of the revocation of other services' certificates, as the status service tells it."""
+    return RevocationFetcher.from_settings(settings).evidence_for
 
 
 def jobs(settings: RegistrationSettings) -> list[Job]:  # noqa: ARG001 - every process has the same three doors

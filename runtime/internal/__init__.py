@@ -10,6 +10,7 @@ Reading order: `errors` → `identity` (a certificate to a service's name) → `
 from runtime.internal.client import InternalClient
 from runtime.internal.errors import InternalError, RemoteProblemError
 from runtime.internal.gate import caller, callers
+from runtime.internal.identity import RevocationSource
 from runtime.internal.listener import InternalListener, serve_internal
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "InternalError",
     "InternalListener",
     "RemoteProblemError",
+    "RevocationSource",
     "caller",
     "callers",
     "serve_internal",

@@ -23,7 +23,7 @@ from runtime.internal import InternalClient, RemoteProblemError, serve_internal
 from tests.ca.desk import CHEN, LI_MING, SoftwareCard, hold_ceremony
 from tests.ca.test_registration import open_registration, registration_settings
 from tests.ca.test_status import Status
-from trust.certificate import Certificate
+from trust.certificate import Certificate, load_pem_certificates
 
 
 class Town:
@@ -37,7 +37,7 @@ class Town:
         ca = self.with_certificates(self.desk.settings, "ca", ca_port)
         ra = self.with_certificates(registration_settings(state), "ra", ra_port)
         self.listeners = [
-            serve_internal(web.create_internal_app(ca), ca),
+            serve_internal(web.create_internal_app(ca), ca, revocation=web.revocation_of_callers(ca)),
             serve_internal(registration_web.create_internal_app(ra, gateway=self.registration.gateway), ra),
         ]
 
@@ -238,6 +238,22 @@ def test_more_malformed_messages(town):
         assert problem(lambda address=address: va.get_json(address)) == (400, "request-malformed")
     ra.close()
     va.close()
+
+
+def test_a_service_whose_certificate_is_revoked_is_nobody(town):
+    # A stolen TLS client key is put out of use as a card is: by revoking its certificate.
+    chain = (town.state / "ca" / "keys" / "tls-client.pem").read_text("ascii")
+    serial = format(load_pem_certificates(chain)[0].serial_number, "x")
+    authority, client = town.desk.authority, town.client("ca")
+    authority.standing.suspend(serial, actor="t", at=clock.now())
+    authority.publisher.publish_when_due(clock.now())
+    refusal = problem(lambda: client.get_json("/internal/officers"))
+    assert refusal == (403, "certificate-not-accepted")
+    authority.standing.release(serial, actor="t", at=clock.now())
+    authority.publisher.publish_when_due(clock.now())
+    refusal = problem(lambda: client.get_json("/internal/officers"))
+    assert refusal == (403, "caller-not-allowed")
+    client.close()
 
 
 def test_without_mutual_tls_nobody_is_anybody(town):
