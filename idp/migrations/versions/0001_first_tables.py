@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from runtime.database import UtcDateTime
+from runtime.first_tables import create_runtime_tables
 
 revision = "0001"
 down_revision = None
@@ -15,6 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    create_runtime_tables()
     op.create_table(
         "access_token",
         sa.Column("token_digest", sa.String(length=64), nullable=False),
@@ -29,24 +31,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_access_token_code_digest"), "access_token", ["code_digest"], unique=False)
     op.create_index(op.f("ix_access_token_expires_at"), "access_token", ["expires_at"], unique=False)
-    op.create_table(
-        "audit_record",
-        sa.Column(
-            "sequence",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
-        sa.Column("actor", sa.String(length=200), nullable=False),
-        sa.Column("action", sa.String(length=100), nullable=False),
-        sa.Column("subject", sa.String(length=300), nullable=False),
-        sa.Column("details", sa.Text(), nullable=False),
-        sa.Column("previous_digest", sa.String(length=64), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("sequence"),
-        sa.UniqueConstraint("digest"),
-    )
     op.create_table(
         "authorization_code",
         sa.Column("code_digest", sa.String(length=64), nullable=False),
@@ -100,16 +84,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("interaction_id"),
     )
     op.create_index(op.f("ix_interaction_expires_at"), "interaction", ["expires_at"], unique=False)
-    op.create_table(
-        "job_lease",
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("holder", sa.String(length=100), nullable=True),
-        sa.Column("expires_at", UtcDateTime(timezone=True), nullable=True),
-        sa.Column("due_at", UtcDateTime(timezone=True), nullable=False),
-        sa.Column("last_success_at", UtcDateTime(timezone=True), nullable=True),
-        sa.Column("last_error", sa.String(length=500), nullable=True),
-        sa.PrimaryKeyConstraint("name"),
-    )
     op.create_table(
         "login_challenge",
         sa.Column("interaction_id", sa.String(length=43), nullable=False),
