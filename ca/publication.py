@@ -122,6 +122,12 @@ class CrlPublisher:
         with self._context.database.session() as session:
             return self.current_in(session)
 
+    def root_crl_days_left(self, at: datetime) -> int:
+        """Whole days until the root CRL's nextUpdate; none left when there is no root CRL."""
+        with self._context.database.session() as session:
+            view = latest_crl(session, issuer_key_id(self._context.root))
+        return max(0, (view.next_update - at).days) if view else 0
+
     def current_numbers(self) -> dict[str, int]:
         """The number of each issuer's newest CRL, without the CRLs."""
         query = sa.select(PublishedCRL.issuer_key_id, sa.func.max(PublishedCRL.number)).group_by(

@@ -24,7 +24,7 @@ class AuthoritySettings(ServiceSettings):
     crl_hours: int = setting(24, help="Hours until a CRL's nextUpdate.")
     crl_interval_minutes: int = setting(60, help="Minutes between CRLs when no status changes.")
     root_crl_warning_days: int = setting(
-        60, help="Days before the root CRL's nextUpdate at which the health check fails."
+        60, help="Days before the root CRL's nextUpdate from which the log warns every hour."
     )
 
     def __post_init__(self) -> None:

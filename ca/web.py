@@ -5,6 +5,7 @@ Errors become problem+json here and nowhere else.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ from trust.certificate import Certificate
 from trust.path import RevocationEvidence
 from trust.status import CRLReason
 
+_LOG = logging.getLogger(__name__)
 SERVICE = "ca"
 RA, VA = "ra", "va"
 _MAXIMUM_BODY_BYTES = 256 * 1024
@@ -53,6 +55,7 @@ _EVENTS = {
 }
 _CRL_JOB_EVERY = timedelta(seconds=1)
 _COMPLETION_JOB_EVERY = timedelta(seconds=30)
+_ROOT_CRL_WATCH_EVERY = timedelta(hours=1)
 
 _STATUSES: Mapping[type[Exception], int] = {
     CaError: 400,
@@ -117,7 +120,18 @@ def jobs(settings: AuthoritySettings) -> list[Job]:
     def complete(moment: datetime) -> None:
         authority.complete_interrupted(at=moment)
 
-    return [Job("crl", _CRL_JOB_EVERY, publish), Job("issuance", _COMPLETION_JOB_EVERY, complete)]
+    return [
+        Job("crl", _CRL_JOB_EVERY, publish),
+        Job("issuance", _COMPLETION_JOB_EVERY, complete),
+        Job("root-crl-watch", _ROOT_CRL_WATCH_EVERY, partial(watch_root_crl, authority)),
+    ]
+
+
+def watch_root_crl(authority: CertificateAuthority, at: datetime) -> None:
+    """Warn while the root CRL nears its end: only people with the offline key can sign the next one."""
+    left = authority.publisher.root_crl_days_left(at)
+    if left < authority.context.settings.root_crl_warning_days:
+        _LOG.warning("the root CRL has %d days left: sign the next one with `tongxing ca root-crl`", left)
 
 
 def check_crls(authority: CertificateAuthority, now: Callable[[], datetime]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from ca.errors import CaError, CeremonyError, OfficerError, PublicationError
 from ca.models import AuditRecord
 from ca.officers import OfficerRole
 from ca.service import CertificateAuthority
+from ca.web import watch_root_crl
 from runtime.errors import KeyFileError
 from runtime.keys import KeyAlgorithm, load_signer
 from tests.ca.desk import (
@@ -168,6 +170,12 @@ def test_the_roots_crl_is_renewed_with_the_offline_key(desk):
     crl = x509.load_der_x509_crl(view.der)
     assert crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 2
     assert (crl.next_update_utc - crl.last_update_utc).days == 365
+
+
+@pytest.mark.parametrize(("days", "warned"), [(0, False), (304, False), (306, True), (366, True)])
+def test_the_log_warns_in_time_of_the_root_crls_end(desk, caplog, days, warned):
+    watch_root_crl(desk.authority, AT + timedelta(days=days))
+    assert ("tongxing ca root-crl" in caplog.text) is warned
 
 
 def test_another_key_is_not_the_roots(desk):
