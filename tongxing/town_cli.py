@@ -34,7 +34,7 @@ language_option = click.option("--lang", "language", type=_LANGUAGES, help="Lang
 @language_option
 def run(*, state: Path, base_port: int | None, tls: bool, language: str | None) -> None:
     """Start the town; on the first run make it. Ctrl-C stops it."""
-    from tongxing.town import open_or_make
+    from tongxing.opening import open_or_make
 
     layout = TownLayout(state.absolute())
     with locked(layout):
@@ -63,7 +63,7 @@ def town() -> None:
 @language_option
 def init(*, state: Path, base_port: int | None, tls: bool, language: str | None) -> None:
     """Make a town without starting it; one that exists is left as it is."""
-    from tongxing.town import open_or_make
+    from tongxing.opening import open_or_make
 
     layout = TownLayout(state.absolute())
     with locked(layout):

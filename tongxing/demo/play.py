@@ -16,8 +16,9 @@ from tongxing.demo.narration import Narrator
 from tongxing.demo.stage import Stage
 from tongxing.errors import TownError
 from tongxing.layout import TownLayout, locked
+from tongxing.opening import open_or_make
 from tongxing.services import DEFAULT_BASE_PORT
-from tongxing.town import Town, open_or_make
+from tongxing.town import Town
 
 _PORTS_OF_A_TOWN = 60
 _STEP = 100
