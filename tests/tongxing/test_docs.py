@@ -75,7 +75,7 @@ def missing_files(text: str) -> list[str]:
 def command_lines(text: str) -> list[str]:
     """The `tongxing …` commands of a text: in its code, and in its blocks for the shell."""
     prose, blocks = prose_and_code(text)
-    lines = _CODE.findall(prose)
+    lines = _CODE.findall(prose) + re.findall(r"^ {4,}(tongxing .+)$", prose, re.MULTILINE)
     for language, block in blocks:
         if language in _SHELL:
             typed = block.replace("\\\n", " ").splitlines()
