@@ -79,9 +79,9 @@ class Visitor:
         assert not unexpected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser."""
+    """The browser; of a module, for while Playwright runs no other asyncio loop can in this process."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
