@@ -15,7 +15,12 @@ from io import BytesIO
 from typing import Any, Final
 
 from signing.errors import EncryptedDocumentError, NotAPdfError, SigningError
-from signing.formats.limits import DEFAULT_MAXIMUM_DOCUMENT_BYTES, MAXIMUM_PAGES, check_document_size
+from signing.formats.limits import (
+    DEFAULT_MAXIMUM_DOCUMENT_BYTES,
+    MAXIMUM_FORM_FIELDS,
+    MAXIMUM_PAGES,
+    check_document_size,
+)
 
 _LOG = logging.getLogger(__name__)
 PDF_HEADER: Final = b"%PDF-"
@@ -93,9 +98,32 @@ def describe_pdf(
 
 def signed_fields(reader: Any) -> list[tuple[str, Any]]:
     """List the filled signature fields: (name, signature dictionary)."""
+    check_form(reader)
     from pyhanko.sign.fields import enumerate_sig_fields
 
     return [(name, value) for name, value, _ in enumerate_sig_fields(reader, filled_status=True)]
+
+
+def check_form(reader: Any) -> None:
+    """One rule: the form can be walked through in a sane time.
+
+    Its fields are a tree by the standard (ISO 32000-2 12.7.4.1), but a file may hang each field below two
+    others: thirty such steps in two kilobytes are a thousand million visits.
+    """
+    try:
+        waiting = [reader.root["/AcroForm"]["/Fields"]]
+    except KeyError:
+        return
+    visits = 0
+    while waiting:
+        fields = waiting.pop()
+        for entry in fields if isinstance(fields, list) else ():
+            visits += 1
+            if visits > MAXIMUM_FORM_FIELDS:
+                raise NotAPdfError("The PDF's form has too many fields. Print it to PDF, then try again.")
+            field = entry.get_object()
+            if isinstance(field, dict) and "/Kids" in field:
+                waiting.append(field["/Kids"])
 
 
 def _title(reader: Any) -> str:

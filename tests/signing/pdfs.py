@@ -67,3 +67,22 @@ def encrypted_pdf() -> bytes:
     output = BytesIO()
     writer.write(output)
     return output.getvalue()
+
+
+def pdf_of(*objects: bytes) -> bytes:
+    """A PDF of raw objects, the catalogue first, with a right cross-reference table."""
+    document, offsets = bytearray(b"%PDF-1.7\n"), []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(document))
+        document += b"%d 0 obj\n%b\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    return bytes(document) + (
+        b"xref\n0 %d\n0000000000 65535 f \n%b" % (len(objects) + 1, table)
+        + b"trailer\n<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(document))
+    )
+
+
+def pdf_with_form(fields: bytes, *objects: bytes) -> bytes:
+    """A PDF with one page's worth of nothing and a form; the form's objects are numbered from 3."""
+    catalogue = b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[%b]>>>>" % fields
+    return pdf_of(catalogue, b"<</Type/Pages/Count 1/Kids[]>>", *objects)

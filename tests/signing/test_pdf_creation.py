@@ -15,9 +15,10 @@ from signing.errors import (
     TimestampError,
 )
 from signing.formats.pdf import embed_signature, prepare_pdf
+from signing.formats.pdf_extraction import extract_pdf
 from signing.formats.pdf_reading import describe_pdf
 from tests.signing.judging import Answer, LocalAuthority, judge_pdf, sign_pdf
-from tests.signing.pdfs import encrypted_pdf, plain_pdf
+from tests.signing.pdfs import encrypted_pdf, pdf_with_form, plain_pdf
 from tests.signing.pki import AT
 
 
@@ -29,6 +30,30 @@ def test_description_tells_what_a_person_is_shown():
     assert (description.title, description.pages, description.size) == ("年度报告 2026", 3, len(document))
     assert description.digest == hashlib.sha256(document).hexdigest()
     assert description.signatures == 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pdf_with_form(
+            b"3 0 R",
+            *(b"<</T(a)/Kids[%d 0 R %d 0 R]>>" % (child, child) for child in range(4, 60)),
+            b"<</T(b)>>",
+        ),
+        pdf_with_form(b"3 0 R", b"<</T(a)/Kids[3 0 R 3 0 R]>>"),
+        pdf_with_form(b"3 0 R " * 300_000, b"<</T(a)/FT/Sig>>"),
+    ],
+    ids=["every field twice below the next", "a circle", "300,000 fields"],
+)
+def test_a_form_that_would_take_for_ever_is_refused_at_once(document):
+    with pytest.raises(NotAPdfError):
+        describe_pdf(document)
+    assert extract_pdf(document).fault is not None
+
+
+def test_an_honest_form_is_taken():
+    document = pdf_with_form(b"3 0 R", b"<</T(a)/Kids[4 0 R 5 0 R]>>", b"<</T(b)>>", b"<</T(c)>>")
+    assert describe_pdf(document, "x").signatures == 0
 
 
 def test_title_falls_back_to_the_file_name_and_loses_control_characters():
