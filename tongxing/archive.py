@@ -3,7 +3,9 @@
 A backup may be made while the town runs: each SQLite database is copied by SQLite's online backup. Key
 files go in as they are, encrypted PKCS#8; what opens them (passphrases, data keys, virtual cards) is
 sealed by AES-256-GCM under a key that scrypt derives from the backup's passphrase. A manifest names
-every file with its SHA-256. A database on PostgreSQL is pg_dump's to save, and the manifest says so.
+every file with its SHA-256 and is itself sealed against change under that key: who can write to the shelf
+the backups lie on must not be able to add an officer or a root. A database on PostgreSQL is pg_dump's to
+save, and the manifest says so.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from tongxing.errors import ArchiveError
 from tongxing.layout import STATE_VERSION, TownLayout
 
 MANIFEST = "manifest.json"
+SEAL = "manifest.seal"
 FORMAT_VERSION = 1
 MINIMUM_PASSPHRASE_BYTES = 12
 _SALT_BYTES = 16
@@ -83,7 +86,10 @@ def back_up(
                 "files": entries,
                 "notes": notes,
             }
-            _add(archive, MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+            content = json.dumps(manifest, indent=1, sort_keys=True).encode()
+            _add(archive, MANIFEST, content)
+            nonce = os.urandom(_NONCE_BYTES)
+            _add(archive, SEAL, nonce + cipher.encrypt(nonce, b"", content))
         partial.rename(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -99,8 +105,10 @@ def restore(source: Path, layout: TownLayout, passphrase: bytes, *, dry_run: boo
         )
     try:
         with tarfile.open(source, mode="r:gz") as archive:
-            manifest = _read_manifest(archive)
+            content = _read_small(archive, MANIFEST)
+            manifest = _read_manifest(content)
             cipher = _cipher(passphrase, bytes.fromhex(manifest["salt"]))
+            _check_seal(_read_small(archive, SEAL), content, cipher)
             contents = dict(_opened(archive, manifest["files"], cipher, keep=False))
             if not dry_run:
                 layout.root.mkdir(parents=True, exist_ok=True, mode=_DIRECTORY_MODE)
@@ -208,13 +216,33 @@ def _check_name(name: str) -> None:
         raise ArchiveError(f"{name!r}: not a name inside the state directory", code="archive-unsafe")
 
 
-def _read_manifest(archive: tarfile.TarFile) -> dict[str, Any]:
+def _read_small(archive: tarfile.TarFile, name: str) -> bytes:
+    """Read the manifest or its seal; nothing when it is not there."""
+    try:
+        member = archive.extractfile(name)
+    except KeyError:
+        return b""
+    return member.read(_MAXIMUM_MANIFEST_BYTES) if member else b""
+
+
+def _check_seal(seal: bytes, manifest: bytes, cipher: AESGCM) -> None:
+    """Refuse a manifest that was not written under this passphrase, or was changed since."""
+    try:
+        cipher.decrypt(seal[:_NONCE_BYTES], seal[_NONCE_BYTES:], manifest)
+    except (InvalidTag, ValueError):
+        raise ArchiveError(
+            "the passphrase does not open this archive, or its list of files was altered",
+            code="passphrase-wrong",
+        ) from None
+
+
+def _read_manifest(content: bytes) -> dict[str, Any]:
     """Read the manifest; refuse an archive of a newer version."""
     try:
-        member = archive.extractfile(MANIFEST)
-        manifest: dict[str, Any] = json.loads(member.read(_MAXIMUM_MANIFEST_BYTES)) if member else {}
+        manifest: dict[str, Any] = json.loads(content or b"{}")
         versions = manifest["format"], manifest["state"]
-    except (KeyError, ValueError):
+        bytes.fromhex(manifest["salt"])
+    except (KeyError, ValueError, TypeError):
         raise ArchiveError("the archive has no readable manifest", code="archive-unreadable") from None
     if versions > (FORMAT_VERSION, STATE_VERSION):
         raise ArchiveError("the archive is of a newer version; upgrade the program", code="archive-newer")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
 import tarfile
@@ -8,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tongxing.archive import back_up, restore
+from tongxing.archive import MANIFEST, SEAL, _add, _cipher, back_up, restore
 from tongxing.errors import ArchiveError
 from tongxing.layout import TownLayout, locked
 
@@ -108,6 +110,30 @@ def test_an_altered_archive_is_refused(state, tmp_path):
                 archive.add(path, path.relative_to(folder).as_posix())
     with pytest.raises(ArchiveError, match=r"town\.toml: altered"):
         restore(tmp_path / "altered.tgz", TownLayout(tmp_path / "restored"), PASSPHRASE)
+
+
+@pytest.mark.parametrize("seal", ["kept", "missing", "of another passphrase"])
+def test_a_file_altered_together_with_its_line_in_the_manifest_is_refused(state, tmp_path, seal):
+    """Digests prove nothing against somebody who writes them anew: databases and roots are not sealed."""
+    back_up(state, {}, tmp_path / "b.tgz", PASSPHRASE, AT)
+    with tarfile.open(tmp_path / "b.tgz") as archive:
+        contents = {name: archive.extractfile(name).read() for name in archive.getnames()}
+    contents["town.toml"] = b"[town]\n# of the enemy\n"
+    manifest = json.loads(contents[MANIFEST])
+    manifest["files"]["town.toml"]["sha256"] = hashlib.sha256(contents["town.toml"]).hexdigest()
+    contents[MANIFEST] = json.dumps(manifest).encode()
+    if seal == "missing":
+        del contents[SEAL]
+    elif seal == "of another passphrase":
+        cipher = _cipher(b"the enemy's passphrase", bytes.fromhex(manifest["salt"]))
+        contents[SEAL] = bytes(12) + cipher.encrypt(bytes(12), b"", contents[MANIFEST])
+    with tarfile.open(tmp_path / "forged.tgz", "w:gz") as archive:
+        for name, content in contents.items():
+            _add(archive, name, content)
+    with pytest.raises(ArchiveError) as caught:
+        restore(tmp_path / "forged.tgz", TownLayout(tmp_path / "restored"), PASSPHRASE)
+    assert caught.value.code == "passphrase-wrong"
+    assert not (tmp_path / "restored").exists()
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path):
