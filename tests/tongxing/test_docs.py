@@ -137,6 +137,18 @@ def test_no_path_of_one_machine_is_in_a_document(document):
     assert not found
 
 
+@pytest.mark.parametrize("flow", ["issuance", "login", "filing"])
+def test_the_codes_of_what_can_go_wrong_are_in_the_code(flow):
+    text = (ROOT / f"docs/{flow}.md").read_text(encoding="utf-8")
+    rows = text.partition("## What can go wrong")[2].splitlines()
+    codes = {code for row in rows if row.startswith("|") for code in _CODE.findall(row.split("|")[-2])}
+    packages = ("ca", "cardreader", "idp", "runtime", "signing", "trust")
+    files = [path for name in packages for path in (ROOT / name).rglob("*.*") if path.suffix in (".py", ".js")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert len(codes) > 15
+    assert not [code for code in codes if f'"{code}"' not in source]
+
+
 def test_the_checks_see_what_is_wrong():
     wrong = "`ca/preparation.py: brew` and `ca/brewing.py` and `tests/tongxing/test_docs.py: ROOT`"
     assert missing_files(wrong) == ["ca/preparation.py: brew", "ca/brewing.py"]
