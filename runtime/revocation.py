@@ -51,12 +51,15 @@ class RevocationFetchPolicy:
 
     An OCSP answer is given out until it is `maximum_ocsp_age` old. A CRL is fetched anew after
     `crl_refresh`; when that fails, the one at hand serves until its own nextUpdate. With `nonce` every
-    answer must carry the nonce of its request. What failed is not tried again for `pause_after_failure`.
+    answer must carry the nonce of its request. With `responder_alone` no CRL stands in for the responder that
+    a certificate names: who silences it must not bring a day-old list to bear. What failed is not tried again
+    for `pause_after_failure`.
     """
 
     maximum_ocsp_age: timedelta = timedelta(seconds=60)
     crl_refresh: timedelta = timedelta(minutes=5)
     nonce: bool = False
+    responder_alone: bool = False
     clock_skew: timedelta = timedelta(seconds=5)
     pause_after_failure: timedelta = timedelta(seconds=2)
 
@@ -116,7 +119,7 @@ class RevocationFetcher:
             return None, []
         if not _is_authority(certificate):
             answer = self._answer_about(certificate, issuer, at)
-            if answer is not None:
+            if answer is not None or (self._policy.responder_alone and certificate.ocsp_urls):
                 return answer, []
         return None, self._crls_about(certificate, at)
 

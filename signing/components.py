@@ -10,7 +10,7 @@ from typing import Final
 from runtime.database import Database
 from runtime.encryption import DataKey
 from runtime.fetch import Fetcher
-from runtime.revocation import RevocationFetcher
+from runtime.revocation import RevocationFetcher, RevocationFetchPolicy
 from signing.filing.acceptance import Acceptance
 from signing.filing.cleaning import Cleaning
 from signing.filing.document_store import DocumentStore
@@ -24,6 +24,8 @@ from signing.timestamp_client import Poster, TimestampClient
 from trust.certificate import load_pem_certificates
 
 _DOCUMENTS: Final = "documents"
+# A filing can wait until the responder answers again (TRY_LATER); a revoked signer must not slip through.
+_EVIDENCE_POLICY: Final = RevocationFetchPolicy(responder_alone=True)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ def build_components(
     """Build the parts; tests give their own revocation source and timestamp authority."""
     anchors = tuple(load_pem_certificates(settings.trust_anchors.read_bytes()))
     intermediates = tuple(load_pem_certificates(settings.intermediates.read_bytes()))
-    trust = Trust(anchors, intermediates, revocation or RevocationFetcher.from_settings(settings))
+    trust = Trust(
+        anchors, intermediates, revocation or RevocationFetcher.from_settings(settings, _EVIDENCE_POLICY)
+    )
     store = DocumentStore(settings.state_directory / _DOCUMENTS)
     sessions = PreparedSessions(
         store,

@@ -108,8 +108,8 @@ class FilingService:
             return _own(session, submitter, filing_id)
 
     def list(self, submitter: Submitter) -> list[Filing]:
-        """Return the submitter's filings, the newest first."""
-        query = sa.select(Filing).where(Filing.owner == submitter.subject)
+        """Return the submitter's filings in the capacity they are logged in with, the newest first."""
+        query = sa.select(Filing).where(Filing.owner == submitter.subject, _capacity(submitter))
         with self.database.session() as session:
             newest_first = query.order_by(Filing.created_at.desc()).limit(_MAXIMUM_LISTED)
             return list(session.scalars(newest_first))
@@ -234,13 +234,19 @@ def _new_filing(submitter: Submitter, description: PdfDescription, at: datetime)
 
 def _open_draft(submitter: Submitter, digest: str) -> sa.Select[Filing]:
     """The query for a draft of the same document by the same submitter, in the same capacity."""
-    enterprise = submitter.enterprise
     return sa.select(Filing).where(
         Filing.owner == submitter.subject,
         Filing.document_digest == digest,
         Filing.status.in_(_SIGNABLE),
-        Filing.enterprise_code == enterprise.code if enterprise else Filing.enterprise_code.is_(None),
+        _capacity(submitter),
     )
+
+
+def _capacity(submitter: Submitter) -> sa.ColumnElement[bool]:
+    """The rows filed for the enterprise the submitter acts for, or for nobody but themselves."""
+    if submitter.enterprise is None:
+        return Filing.enterprise_code.is_(None)
+    return Filing.enterprise_code == submitter.enterprise.code
 
 
 def _own(session: Session, submitter: Submitter, filing_id: str) -> Filing:

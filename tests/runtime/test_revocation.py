@@ -267,6 +267,14 @@ def test_the_crl_serves_where_the_responder_does_not(
     assert (len(evidence.ocsp), len(evidence.crls)) == (0, 1)
 
 
+def test_no_crl_stands_in_for_a_silenced_responder_where_it_counts_alone(world: World) -> None:
+    set_to(ocsp_status=503)(world.responder)
+    fetcher, card = world.fetcher(responder_alone=True), world.issue()
+    assert world.codes(fetcher, card) == ["revocation-unknown"]
+    # The authority above it, and a certificate that names no responder, are judged by CRLs as ever.
+    assert world.codes(fetcher, world.issue(ocsp="")) == []
+
+
 def test_unknown_fails_closed(world: World) -> None:
     set_to(ocsp_status=503, crl_status=503)(world.responder)
     assert world.codes(world.fetcher(), world.issue()) == ["revocation-unknown", "revocation-unknown"]

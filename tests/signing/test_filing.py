@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from io import BytesIO
@@ -120,6 +121,14 @@ class TestTheWholeWay:
         assert verdict.receipt == receipt
         assert town.actions() == ["filing-uploaded", "filing-prepared", "filing-signed", "filing-accepted"]
         assert [item.id for item in town.filings.list(ACTING)] == [filing.id]
+
+    def test_each_capacity_sees_its_own_filings_only(self, small_town):
+        # One person, one `sub`: logged in with the citizen card they do not see what the enterprise filed.
+        privately = dataclasses.replace(ACTING, enterprise=None)
+        elsewhere = dataclasses.replace(ACTING, enterprise=Enterprise("别的公司", "91440300MA5DA1XW5R"))
+        filed = {each: small_town.upload(each).id for each in (ACTING, privately, elsewhere)}
+        for submitter, filing in filed.items():
+            assert [item.id for item in small_town.filings.list(submitter)] == [filing]
 
     def test_a_citizen_files_for_themselves(self, small_town):
         filing = small_town.upload(PERSON)
