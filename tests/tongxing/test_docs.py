@@ -143,7 +143,9 @@ def test_the_codes_of_what_can_go_wrong_are_in_the_code(flow):
     rows = text.partition("## What can go wrong")[2].splitlines()
     codes = {code for row in rows if row.startswith("|") for code in _CODE.findall(row.split("|")[-2])}
     packages = ("ca", "cardreader", "idp", "runtime", "signing", "trust")
-    files = [path for name in packages for path in (ROOT / name).rglob("*.*") if path.suffix in (".py", ".js")]
+    files = [
+        path for name in packages for path in (ROOT / name).rglob("*.*") if path.suffix in (".py", ".js")
+    ]
     source = "\n".join(path.read_text(encoding="utf-8") for path in files)
     assert len(codes) > 15
     assert not [code for code in codes if f'"{code}"' not in source]
