@@ -14,7 +14,7 @@ import jinja2
 from runtime import clock, metrics
 from runtime.keys import read_secret
 from runtime.settings import ServiceSettings
-from runtime.web import csrf, locale, policy, problem, rate_limit, request, session
+from runtime.web import csrf, locale, policy, problem, rate_limit, request, session, wording
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_BODY_BYTES = 1024 * 1024
@@ -67,6 +67,7 @@ def create_flask(
     csrf.install(app)
     rate_limit.install(app)
     locale.install(app, settings, [_folder("runtime.web"), folder])
+    wording.install(app)
     problem.install(app, errors or {})
     _add_common_routes(app, service, health_checks)
     return app

@@ -112,7 +112,7 @@ def _add_routes(app):
     @app.get("/frame")
     def frame():
         allow_source("frame-src", "'self'")
-        return gettext("Reason")
+        return gettext("Error code")
 
     @app.get("/address")
     def address():
@@ -226,11 +226,11 @@ def test_a_wrong_method_says_which_are_right(client):
 
 
 def test_chinese_is_the_default_and_english_follows_header_or_link(client):
-    assert client.get("/frame").text == "原因"
-    assert client.get("/frame", headers={"Accept-Language": "en-GB,zh;q=0.5"}).text == "Reason"
-    assert client.get("/frame?lang=en").text == "Reason"
-    assert client.get("/frame").text == "Reason"
-    assert client.get("/frame?lang=xx").text == "Reason"
+    assert client.get("/frame").text == "错误代码"
+    assert client.get("/frame", headers={"Accept-Language": "en-GB,zh;q=0.5"}).text == "Error code"
+    assert client.get("/frame?lang=en").text == "Error code"
+    assert client.get("/frame").text == "Error code"
+    assert client.get("/frame?lang=xx").text == "Error code"
 
 
 def test_an_error_page_is_in_the_readers_language(client):
