@@ -10,7 +10,9 @@ const texts = section.dataset;
 const csrf = document.querySelector('meta[name="csrf-token"]').content;
 
 function hexadecimal(base64) {
-  return Array.from(atob(base64), (octet) => octet.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+  const digits = Array.from(atob(base64), (octet) => octet.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+  // Groups of eight, as the card window shows them.
+  return digits.match(/.{8}/g).join(" ");
 }
 
 async function send(address, body) {
