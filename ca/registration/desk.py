@@ -10,13 +10,14 @@ import base64
 import binascii
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import flask
 from werkzeug.wrappers import Response
 
 from ca.certification_request import MAXIMUM_REQUEST_BYTES, decode_pem_request
-from ca.errors import CertificationRequestError
+from ca.errors import CertificationRequestError, RegisterError
 from ca.officers import OfficerRole, OfficerView
 from ca.personalization import CardRequests
 from ca.presentation import facts_of
@@ -129,12 +130,12 @@ def _add_registering(blueprint: flask.Blueprint, service: RegistrationService) -
     @blueprint.get("/applications/new")
     @officer_required(service, OfficerRole.REGISTRATION)
     def new() -> str:
-        return flask.render_template("new.html", shapes=_shapes())
+        return flask.render_template("new.html", shapes=_shapes(), typed={}, failure="")
 
     @blueprint.post("/applications")
     @officer_required(service, OfficerRole.REGISTRATION)
     @rate_limit("apply", per_minute=_LOOK_UPS_PER_MINUTE)
-    def apply() -> Response:
+    def apply() -> Response | tuple[str, int]:
         form = flask.request.form
         kind = form.get("kind", "")
         if kind not in _shapes():
@@ -146,7 +147,12 @@ def _add_registering(blueprint: flask.Blueprint, service: RegistrationService) -
             form.get("enterprise_name", ""),
             form.get("uscc", ""),
         )
-        view = service.apply(claim, requester=flask.g.officer.subject_number, at=at())
+        try:
+            view = service.apply(claim, requester=flask.g.officer.subject_number, at=at())
+        except RegisterError as error:
+            # The officer corrects what was typed, instead of typing all of it again.
+            page = flask.render_template("new.html", shapes=_shapes(), typed=form, failure=str(error))
+            return page, HTTPStatus.UNPROCESSABLE_ENTITY
         return _to(view.application_id)
 
     @blueprint.post("/applications/<application_id>/requests")

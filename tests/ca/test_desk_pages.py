@@ -188,7 +188,10 @@ def test_refusing_with_a_reason(pages, chen, zhao):
 
 
 def test_wrong_input_is_told_and_loses_nothing(pages, chen):
-    assert apply(chen, name="王芳").status_code == 422
+    again = apply(chen, name="王芳")
+    assert again.status_code == 422
+    assert 'value="王芳"' in again.text
+    assert 'role="alert"' in again.text
     assert apply(chen, identity_number="370202199003078516").status_code == 422
     assert apply(chen, kind="dragon").status_code == 400
     path = apply(chen).location
