@@ -36,11 +36,11 @@ class Purpose(Enum):
 
 
 _TITLES = {
-    Purpose.LOGIN: ("Log in with your card", "使用卡登录"),
-    Purpose.CERTIFICATE: ("Choose the card to sign with", "选择用于签名的卡"),
+    Purpose.LOGIN: ("Log in with your card", "使用证卡登录"),
+    Purpose.CERTIFICATE: ("Choose the card to sign with", "选择用于签署的证卡"),
     Purpose.DOCUMENT: ("Sign a document", "签署文件"),
     Purpose.APPROVAL: ("Approve the issuing of certificates", "批准签发证书"),
-    Purpose.REQUEST: ("Sign with the card", "使用卡签名"),
+    Purpose.REQUEST: ("Sign with the card", "使用证卡签署"),
 }
 
 

@@ -23,12 +23,12 @@ Suitable = Callable[[Certificate, CertificateKind | None], bool]
 _KIND_LABELS = {
     CertificateKind.CITIZEN_AUTHENTICATION: ("Citizen card", "一卡通"),
     CertificateKind.CITIZEN_SIGNATURE: ("Citizen card", "一卡通"),
-    CertificateKind.ENTERPRISE_AUTHENTICATION: ("Enterprise e-certificate", "e证通"),
-    CertificateKind.ENTERPRISE_SIGNATURE: ("Enterprise e-certificate", "e证通"),
-    CertificateKind.OFFICER_AUTHENTICATION: ("Officer card", "工作人员卡"),
-    CertificateKind.OFFICER_SIGNATURE: ("Officer card", "工作人员卡"),
+    CertificateKind.ENTERPRISE_AUTHENTICATION: ("Enterprise card", "e证通"),
+    CertificateKind.ENTERPRISE_SIGNATURE: ("Enterprise card", "e证通"),
+    CertificateKind.OFFICER_AUTHENTICATION: ("Officer card", "工作证"),
+    CertificateKind.OFFICER_SIGNATURE: ("Officer card", "工作证"),
 }
-_UNKNOWN_KIND = ("Card", "智能卡")
+_UNKNOWN_KIND = ("Card", "证卡")
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ def _nothing_suitable(found: list[SuitableCard], obstacles: list[CardError], at:
         if found[0].certificate.not_valid_after < at:
             return NoCertificateError(
                 f"The certificate on this card expired on {day}. Renew it at a service desk.",
-                f"此卡的证书已于 {day} 过期。请到服务窗口更新。",
+                f"此证卡的证书已于 {day} 过期。请到服务窗口更新。",
             )
         return NoCertificateError(
             "The certificate on this card is not valid yet. Check this machine's clock.",
-            "此卡的证书尚未生效。请检查本机时间。",
+            "此证卡的证书尚未生效。请检查本机时间。",
         )
     serious = [error for error in obstacles if not isinstance(error, NoCertificateError | NotPivError)]
     if serious:
@@ -138,5 +138,5 @@ def _as_card_error(error: CardError | TrustError) -> CardError:
         return error
     return NoCertificateError(
         f"The certificate on the card cannot be read ({error.code}). Have it replaced at a service desk.",
-        "无法读取卡上的证书。请到服务窗口更换。",
+        "无法读取证卡上的证书。请到服务窗口更换。",
     )

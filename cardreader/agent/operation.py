@@ -123,7 +123,9 @@ class Operations:
                 "approval": _text(sign_approval(request.encoded, signer, certificate.der, at=self._now()))
             }
 
-        shown = ConsentRequest(Purpose.APPROVAL, origin, detail.of_approval(request.statement), (), language)
+        shown = ConsentRequest(
+            Purpose.APPROVAL, origin, detail.of_approval(request.statement, language), (), language
+        )
         return self._with_card(shown, Slot.SIGNATURE, candidate.can_approve, act)
 
     # --- consent, then the card -------------------------------------------------------------------------

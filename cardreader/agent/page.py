@@ -35,26 +35,30 @@ _WORDS: dict[str, tuple[str, str]] = {
         "没有需要确认的内容，可以关闭此窗口。",
     ),
     "site": ("Asked by", "请求网站"),
-    "card": ("Card", "卡"),
-    "choose": ("Choose a card", "请选择卡"),
+    "card": ("Card", "证卡"),
+    "choose": ("Choose a card", "请选择证卡"),
     "until": ("valid until", "有效期至"),
-    "tries": ("{n} tries left", "还可以试 {n} 次"),
+    "tries": ("Tries left: {n}", "还可以试 {n} 次"),
     "blocked": ("PIN blocked: unblock it with the PUK", "PIN 码已锁定，请用 PUK 码解锁"),
-    "last": ("Last try: if this PIN is wrong, the card is blocked.", "最后一次机会：再输错卡将被锁定。"),
+    "last": ("Last try: if this PIN is wrong, the card is blocked.", "最后一次机会：再输错证卡将被锁定。"),
     "pin": ("PIN", "PIN 码"),
-    "pin_help": ("Six to eight digits. It goes to the card only.", "6 到 8 位数字，只发送给卡。"),
+    "pin_help": ("Six to eight digits. It goes to the card only.", "6 到 8 位数字，只发送给证卡。"),
+    "pin_format": ("Type the PIN: six to eight digits.", "请输入 PIN 码：6 到 8 位数字。"),
     "confirm_login": ("Log in", "登录"),
-    "confirm_certificate": ("Use this card", "使用此卡"),
-    "confirm_document": ("Sign", "签名"),
-    "confirm_approval": ("Approve and sign", "批准并签名"),
-    "confirm_request": ("Sign", "签名"),
+    "confirm_certificate": ("Use this card", "使用此证卡"),
+    "confirm_document": ("Sign", "签署"),
+    "confirm_approval": ("Approve and sign", "批准并签署"),
+    "confirm_request": ("Sign", "签署"),
     "cancel": ("Cancel", "取消"),
     "close": ("Close", "关闭"),
-    "working": ("The card is working…", "卡正在处理……"),
+    "working": ("The card is working…", "证卡正在处理……"),
     "done": ("Done. This window closes by itself.", "完成，此窗口将自动关闭。"),
     "next": ("Done. The page prepares the next step…", "完成，网页正在准备下一步……"),
-    "lost": ("The card agent does not answer any more.", "卡代理已无响应。"),
-    "noscript": ("This window needs JavaScript.", "此窗口需要 JavaScript。"),
+    "lost": (
+        "The card agent does not answer any more. Close this window and try again on the page.",
+        "卡代理已无响应。请关闭此窗口，在网页上重试。",
+    ),
+    "noscript": ("This window needs JavaScript: switch it on.", "此窗口需要 JavaScript，请启用。"),
 }
 
 
@@ -67,7 +71,7 @@ def render_page(language: str) -> bytes:
     """The page, in a language until the first request names its own."""
     words = words_in(language)
     page = static_file("prompt.html").decode("utf-8")
-    page = page.replace("{{ lang }}", "zh-CN" if language == "zh" else "en")
+    page = page.replace("{{ lang }}", "zh-Hans" if language == "zh" else "en")
     for key in ("title", "waiting", "noscript"):
         page = page.replace("{{ " + key + " }}", words[key])
     return page.encode("utf-8")
@@ -118,7 +122,14 @@ def _card_document(candidate: Candidate, language: str) -> dict[str, Any]:
     return {
         "holder": candidate.holder,
         "kind": candidate.kind_in(language),
-        "reader": candidate.reader_name,
+        "reader": _reader_name(candidate, language),
         "until": candidate.not_valid_after.date().isoformat(),
         "tries": candidate.attempts_remaining,
     }
+
+
+def _reader_name(candidate: Candidate, language: str) -> str:
+    """The reader's own name; a virtual one's kind in the person's language."""
+    if candidate.is_virtual and language == "zh":
+        return f"虚拟读卡器 {candidate.reader_name.rpartition(': ')[2]}"
+    return candidate.reader_name

@@ -136,7 +136,7 @@ def test_login_by_keyboard(visit, desk, artifacts, early):
     page = visit([["login", NONCE]], early=early)
     window = opened(page)
     window.wait_for_selector("#pin:focus")
-    assert window.locator("h1").text_content() == "使用卡登录"
+    assert window.locator("h1").text_content() == "使用证卡登录"
     assert page.evaluate("location.origin") in window.locator("#details").text_content()
     window.screenshot(path=artifacts / "agent-login.png")
     window.keyboard.type(PIN.decode())

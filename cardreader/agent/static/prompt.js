@@ -56,7 +56,7 @@ function showRequest(request, lang) {
   const previous = shown ? chosen() : -1;
   shown = request;
   served = true;
-  document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = lang === "zh" ? "zh-Hans" : "en";
   document.title = `${request.title} · ${words.title}`;
   byId("heading").textContent = request.title;
   const details = byId("details");
@@ -144,13 +144,10 @@ byId("prompt").addEventListener("submit", (event) => {
   event.preventDefault();
   const field = byId("pin");
   if (!shown || chosen() < 0) return;
-  if (shown.needs_pin && !field.checkValidity()) {
-    byId("failure").textContent = words.pin_help;
+  if (shown.needs_pin && (!field.value || !field.checkValidity())) {
+    byId("failure").textContent = words.pin_format;
     byId("failure").hidden = false;
-    field.focus();
-    return;
-  }
-  if (shown.needs_pin && !field.value) {
+    field.setAttribute("aria-invalid", "true");
     field.focus();
     return;
   }
