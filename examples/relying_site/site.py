@@ -123,9 +123,9 @@ def add_login(app: flask.Flask, settings: SiteSettings, city: Any) -> None:
         return flask.redirect("/", 303)
 
     @app.post("/logout")
-    def logout() -> Response:
+    def logout() -> Response | tuple[str, int]:
         if flask.request.form.get("form_token") != flask.session.get("form_token"):
-            flask.abort(403)
+            return failure("refused", 403)
         hint = flask.session.get("id_token")
         flask.session.clear()
         query = urlencode(
@@ -153,6 +153,10 @@ def add_pages(app: flask.Flask, settings: SiteSettings) -> None:
     @app.get("/healthz")
     def healthz() -> Response:
         return flask.jsonify(status="ok", service=settings.client_id)
+
+    @app.errorhandler(404)
+    def not_found(_error: Exception) -> tuple[str, int]:
+        return failure("not-found", 404)
 
     @app.before_request
     def choose_language() -> None:
