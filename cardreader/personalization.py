@@ -125,6 +125,12 @@ class Personalization:
         self._factory_key = factory_key or ManagementKey.factory(MANAGEMENT_ALGORITHM)
         self._progress = progress
 
+    def record_of(self, reader: Reader) -> Record | None:
+        """What this desk has done to the card in the reader already; None for a card new to it."""
+        with transaction(reader) as connection:
+            chuid = PivCard.select(connection).read_chuid()
+        return self._journal.load(chuid.guid) if chuid is not None else None
+
     def prepare(self, reader: Reader, card_secrets: CardSecrets, subject: bytes) -> CardRequests:
         """Steps 1 to 6; `subject` is the DER Name to put into the requests."""
         with transaction(reader) as connection:

@@ -15,6 +15,7 @@ import click
 
 from cardreader import terminal
 from cardreader.connection import Reader, find_reader
+from cardreader.journal import Record, Step
 from cardreader.personalization import CardSecrets
 from cardreader.piv import PinStatus
 from cardreader.piv_terms import check_pin
@@ -73,7 +74,7 @@ class AuthorityCards:
         return CardDesk(
             lambda name: reader_named(name, blank=True),
             self._desk / _JOURNAL,
-            lambda name: _new_secrets(name, master_key),
+            lambda name, record: _card_secrets(name, record, master_key),
         )
 
 
@@ -132,12 +133,36 @@ def _pcsc_reader(name: str | None) -> Reader:
     return find_reader(PcscReaders(), name)
 
 
-def _new_secrets(card: str, master_key: bytes) -> CardSecrets:
-    """The PIN is the holder's, typed twice at the desk; the PUK is random and shown once."""
+def _card_secrets(card: str, record: Record | None, master_key: bytes) -> CardSecrets:
+    """The PIN and the PUK of a card: new ones, or those it was given when it was begun before."""
+    begun, done = (record.begun, record.done) if record is not None else (set(), set())
+    pin = _begun_pin(card) if Step.SET_PIN in begun else _new_pin(card)
+    if Step.SET_PUK in done:
+        puk = random_puk()  # stands in: the card has its own, which is not needed again
+    elif Step.SET_PUK in begun:
+        puk = bytes(terminal.read_secret(f"PUK of {card}, as it was shown then: "))
+    else:
+        puk = _new_puk(card)
+    return CardSecrets(bytes(pin), puk, master_key)
+
+
+def _new_pin(card: str) -> bytearray:
+    """The holder's choice, typed twice at the desk."""
     pin = terminal.read_secret(f"New PIN of {card}, typed by its holder: ")
     check_pin(bytes(pin))
     if terminal.read_secret("The same again: ") != pin:
         raise click.ClickException("the two PINs differ; nothing was done")
+    return pin
+
+
+def _new_puk(card: str) -> bytes:
+    """A random PUK, shown once."""
     puk = random_puk()
     terminal.write(f"PUK of {card}, for the holder's sealed envelope, shown once: {puk.decode('ascii')}")
-    return CardSecrets(bytes(pin), puk, master_key)
+    return puk
+
+
+def _begun_pin(card: str) -> bytearray:
+    """The PIN of a card whose personalisation goes on."""
+    terminal.write(f"{card} was begun at this desk before and keeps the PIN and the PUK it was given then.")
+    return terminal.read_secret(f"PIN of {card}, typed by its holder: ")

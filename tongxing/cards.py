@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cardreader.connection import Reader, ReaderSource, find_reader, transaction
+from cardreader.connection import Reader, transaction
 from cardreader.errors import CardError
-from cardreader.journal import Journal
+from cardreader.journal import Journal, Record
 from cardreader.personalization import CardSecrets, Personalization
 from cardreader.piv import PivCard
 from cardreader.piv_terms import Slot
@@ -32,13 +32,16 @@ _PUK_DIGITS = 8
 
 
 class CardDesk:
-    """Personalises cards by name; the secrets of each card come from `secrets_of`."""
+    """Personalises cards by name; the secrets of each card come from `secrets_of`.
+
+    It is given the journal's record of a card that was begun before: such a card may have its PIN and PUK.
+    """
 
     def __init__(
         self,
         reader_of: Callable[[str], Reader],
         journal: Path,
-        secrets_of: Callable[[str], CardSecrets],
+        secrets_of: Callable[[str, Record | None], CardSecrets],
     ) -> None:
         self._reader_of = reader_of
         self._personalization = Personalization(Journal(journal))
@@ -67,7 +70,8 @@ class CardDesk:
     def _card_secrets(self, card: str) -> CardSecrets:
         """The card's secrets, the same for both halves of the work: asked for and shown once."""
         if card not in self._secrets:
-            self._secrets[card] = self._secrets_of(card)
+            record = self._personalization.record_of(self._reader_of(card))
+            self._secrets[card] = self._secrets_of(card, record)
         return self._secrets[card]
 
 
@@ -78,17 +82,10 @@ def virtual_desk(cards: Path, journal: Path, pins: Mapping[str, str], master_key
     def reader_of(name: str) -> Reader:
         return folder.slot(name) if (cards / f"{name}.json").exists() else folder.new_card(name)
 
-    def secrets_of(name: str) -> CardSecrets:
+    def secrets_of(name: str, _record: Record | None) -> CardSecrets:
         return CardSecrets(pins[name].encode("ascii"), random_puk(), master_key)
 
     return CardDesk(reader_of, journal, secrets_of)
-
-
-def reader_desk(source: ReaderSource, journal: Path, master_key: bytes) -> CardDesk:
-    """A desk with a real reader: a card's name is its reader's name; PIN and PUK are random."""
-    return CardDesk(
-        lambda name: find_reader(source, name or None), journal, lambda _name: CardSecrets.random(master_key)
-    )
 
 
 def read_card_certificate(reader: Reader, slot: Slot = Slot.SIGNATURE) -> Certificate:
