@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
 import flask
 
-from runtime.web import at, body_limit, csrf_exempt, rate_limit
+from runtime.web import abort_with, at, body_limit, csrf_exempt, rate_limit
 from signing.errors import SigningError
 from signing.filing.judgement import Trust
 from signing.judge.policy import SIGNATURE_KINDS, SignaturePolicy
@@ -16,6 +19,9 @@ from signing.settings import SigningSettings
 from signing.validation import Validation, validate
 
 _FORM_OVERHEAD_BYTES: Final = 64 * 1024
+# Anyone may validate, and a large file takes seconds: half the server's threads stay free for filings.
+_AT_ONCE: Final = 2
+_RETRY_AFTER_SECONDS: Final = "5"
 
 
 def validation_pages(trust: Trust, settings: SigningSettings) -> flask.Blueprint:
@@ -24,12 +30,14 @@ def validation_pages(trust: Trust, settings: SigningSettings) -> flask.Blueprint
     policy = SignaturePolicy(accepted_kinds=SIGNATURE_KINDS, policy_arc=settings.policy_arc)
     maximum = settings.maximum_signed_bytes
     limit = body_limit(maximum + _FORM_OVERHEAD_BYTES)
+    turns = threading.BoundedSemaphore(_AT_ONCE)
 
     def judge() -> Validation:
         document = _uploaded("document")
         if document is None:
             raise SigningError("Choose a file first.", code="document-missing")
-        return validate(document, trust, policy, at(), signature=_uploaded("signature"), maximum=maximum)
+        with _turn(turns):
+            return validate(document, trust, policy, at(), signature=_uploaded("signature"), maximum=maximum)
 
     @pages.get("/validate")
     def form() -> str:
@@ -55,6 +63,22 @@ def validation_pages(trust: Trust, settings: SigningSettings) -> flask.Blueprint
         return flask.jsonify(_answer(judge()))
 
     return pages
+
+
+@contextmanager
+def _turn(turns: threading.BoundedSemaphore) -> Iterator[None]:
+    """Hold one of the few turns, or send the caller away at once to come back."""
+    if not turns.acquire(blocking=False):
+        abort_with(
+            503,
+            "validation-busy",
+            "Others are validating large files at this moment. Try again in a few seconds.",
+            headers={"Retry-After": _RETRY_AFTER_SECONDS},
+        )
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def _uploaded(name: str) -> bytes | None:

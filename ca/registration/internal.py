@@ -16,7 +16,7 @@ from runtime import clock
 from runtime.internal import caller, callers
 from runtime.web import WsgiCallable, at, create_flask
 
-IDP, SIGNING = "idp", "signing"
+IDP = "idp"
 
 
 def internal_app(
@@ -35,7 +35,7 @@ def internal_app(
     )
 
     @app.get("/internal/subjects/<subject_number>")
-    @callers(IDP, SIGNING)
+    @callers(IDP)
     def subject(subject_number: str) -> dict[str, Any]:
         actor = caller(flask.request.environ)
         return encode_subject(service.resolve_subject(subject_number, actor=actor, at=at()))

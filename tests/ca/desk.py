@@ -121,6 +121,7 @@ def plan(state: Path, **changes: object) -> CeremonyPlan:
             service(state, "ca", *tls),
             service(state, "va", *tls, "ocsp-responder"),
             service(state, "tsa", "timestamping"),
+            service(state, "idp", *tls),
             service(state, "signing", *tls, "service-seal"),
         ),
         "officers": (CHEN, ZHAO, SUN),

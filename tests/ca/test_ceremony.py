@@ -63,7 +63,7 @@ def test_what_is_made(held):
         leaf.verify_directly_issued_by(issuing)
         with pytest.raises(x509.ExtensionNotFound):
             leaf.extensions.get_extension_for_class(x509.BasicConstraints)
-    assert len(list(held.state.glob("*/keys/*.pem"))) == 11
+    assert len(list(held.state.glob("*/keys/*.pem"))) == 13
 
 
 def test_service_certificates_name_their_service(held):
@@ -83,7 +83,7 @@ def test_service_certificates_name_their_service(held):
 
 def test_keys_are_encrypted_and_private(held):
     keys = [*held.state.glob("*/keys/*.p8"), held.state / "offline/root.p8"]
-    assert len(keys) == 13
+    assert len(keys) == 15
     for path in keys:
         assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -262,11 +262,11 @@ def test_without_mutual_tls_nobody_is_anybody(town):
     assert answer.status_code == 403
 
 
-def test_idp_and_signing_resolve_subjects(town):
+def test_the_provider_resolves_subjects_and_nobody_else(town):
     town.registration.add_person(CHEN.name, CHEN.identity_number, actor="t", at=clock.now())
     claim = ApplicantClaim(SubjectShape.CITIZEN, CHEN.name, CHEN.identity_number)
     view = town.registration.apply(claim, requester="x", at=clock.now())
-    client = town.client("signing", "ra")
+    client = town.client("idp", "ra")
     subject = client.get_json(f"/internal/subjects/{view.subject_number}")
     assert subject["name"] == CHEN.name
     assert subject["kind"] == "citizen"
@@ -275,9 +275,10 @@ def test_idp_and_signing_resolve_subjects(town):
     assert CHEN.identity_number not in json.dumps(subject)
     assert problem(lambda: client.get_json("/internal/subjects/TX0")) == (404, "subject-unknown")
     client.close()
-    other = town.client("va", "ra")
-    assert problem(lambda: other.get_json(f"/internal/subjects/{view.subject_number}"))[0] == 403
-    other.close()
+    for name in ("va", "signing"):
+        other = town.client(name, "ra")
+        assert problem(lambda: other.get_json(f"/internal/subjects/{view.subject_number}"))[0] == 403  # noqa: B023
+        other.close()
 
 
 def test_the_public_side_of_ca_shows_health_and_nothing_else(town):

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from io import BytesIO
 
 import pytest
 from werkzeug.test import EnvironBuilder
 
 from runtime.database import Database
+from signing import validation_web
 from signing.components import build_components
+from signing.errors import SigningError
 from signing.web import create_app
 from tests.signing.judging import LocalAuthority, sign_pdf
 from tests.signing.pdfs import plain_pdf, with_later_revision
@@ -361,6 +364,31 @@ class TestPublicValidation:
         assert answer.status_code == 400
         assert answer.content_type == "application/problem+json"
 
+    def test_when_all_turns_are_taken_the_next_is_told_to_come_back(self, browser, monkeypatch):
+        going, finish = threading.Barrier(3), threading.Event()
+
+        def endless(*_arguments, **_keywords):
+            going.wait(20)
+            finish.wait(20)
+            raise SigningError("enough", code="enough")
+
+        monkeypatch.setattr(validation_web, "validate", endless)
+
+        def post():
+            data = {"document": (BytesIO(b"%PDF"), "s.pdf")}
+            return browser.app.test_client().post("/api/validate", data=data, headers=JSON)
+
+        busy = [threading.Thread(target=post) for _ in range(2)]
+        for thread in busy:
+            thread.start()
+        going.wait(20)
+        turned_away = post()
+        finish.set()
+        for thread in busy:
+            thread.join()
+        assert (turned_away.status_code, turned_away.get_json()["code"]) == (503, "validation-busy")
+        assert turned_away.headers["Retry-After"] == "5"
+
 
 def test_health(browser):
     assert browser.client.get("/healthz").get_json()["status"] == "ok"
@@ -397,7 +425,6 @@ def test_starting_imports_no_pyhanko(tmp_path, pki):
 
 
 def test_a_seal_that_is_not_the_certificates_is_refused_at_start(tmp_path, pki):
-    from signing.errors import SigningError
 
     settings = signing_settings(tmp_path / "signing", pki)
     settings.seal_certificate.write_bytes(pki.leaf("service-seal", number=1).pem)
