@@ -13,21 +13,9 @@ from pathlib import Path
 
 import click
 
+from tongxing.errors import in_one_line
+
 EXIT_FAILED = 1
-_SERVER_MODULES = frozenset(
-    {
-        "OpenSSL",
-        "alembic",
-        "authlib",
-        "flask",
-        "granian",
-        "jose",
-        "prometheus_client",
-        "pyhanko",
-        "requests",
-        "sqlalchemy",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -101,18 +89,9 @@ def main() -> None:
     """Run the command line; an error of ours is a line on standard error and exit code 1."""
     try:
         cli(prog_name="tongxing")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _SERVER_MODULES:
-            raise
-        click.echo(
-            f"error (server-packages-missing): this command needs the server packages "
-            f"({error.name} is not installed): pip install 'tongxing[server]'",
-            err=True,
-        )
-        sys.exit(EXIT_FAILED)
     except Exception as error:
-        code = getattr(error, "code", None)
-        if not isinstance(code, str):
+        line = in_one_line(error)
+        if line is None:
             raise
-        click.echo(f"error ({code}): {error}", err=True)
+        click.echo(line, err=True)
         sys.exit(EXIT_FAILED)

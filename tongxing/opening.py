@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 
 from runtime.process import die_with_parent
-from tongxing.errors import StateError
+from tongxing.errors import StateError, in_one_line
 from tongxing.layout import TownLayout
 from tongxing.settings import TownSettings
 from tongxing.town import Town
@@ -51,8 +51,8 @@ def _make_apart(layout: TownLayout, wanted: TownSettings, announce: Callable[[st
         except KeyboardInterrupt:
             pass
         except Exception as error:  # noqa: BLE001 - told here, the parent only learns that it failed
-            known = getattr(error, "code", None)
-            sys.stderr.write(f"error ({known}): {error}\n" if known else traceback.format_exc())
+            line = in_one_line(error)
+            sys.stderr.write(f"{line}\n" if line else traceback.format_exc())
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

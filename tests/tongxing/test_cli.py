@@ -51,11 +51,15 @@ def test_card_works_without_the_server_packages():
     assert "list" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["idp", "--help"], ["ca", "--help"], ["check", "--settings", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["idp", "--help"], ["ca", "--help"], ["check", "--settings", "x"], ["run", "--state", "new"]],
+)
 def test_a_server_command_without_its_packages_says_what_to_install(arguments, tmp_path):
     settings = tmp_path / "town.toml"
     settings.write_text("[idp]\n")
-    result = run_python(WITHOUT_SERVER, *[str(settings) if part == "x" else part for part in arguments])
+    paths = {"x": str(settings), "new": str(tmp_path / "new")}
+    result = run_python(WITHOUT_SERVER, *[paths.get(part, part) for part in arguments])
     assert result.returncode == 1
     assert "pip install 'tongxing[server]'" in result.stderr
     assert "Traceback" not in result.stderr
