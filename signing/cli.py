@@ -69,7 +69,7 @@ class SigningGroup(click.Group):
 
 @click.group(cls=SigningGroup)
 def cli() -> None:
-    r"""Sign files, judge signatures, verify receipts.
+    """Sign files, judge signatures, verify receipts.
 
     \b
     Sign a PDF with the card in the reader, with a timestamp:
@@ -81,7 +81,7 @@ def cli() -> None:
         tongxing sign validate contract.docx --signature contract.docx.p7s --trust root.pem
     Verify a receipt:
         tongxing sign receipt verify receipt.p7m --settings town.toml
-    """
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 
 @cli.command("file")

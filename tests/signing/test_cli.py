@@ -249,3 +249,8 @@ def test_help_teaches(shell, command):
     result = shell.run(*command, "--help")
     assert result.exit_code == 0
     assert len(result.output) > 300
+
+
+def test_the_help_keeps_its_examples_on_lines_of_their_own():
+    lines = CliRunner().invoke(cli, ["--help"]).stdout.splitlines()
+    assert "      tongxing sign file contract.pdf --settings town.toml" in lines
