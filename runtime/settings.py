@@ -13,23 +13,44 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from runtime.errors import SettingsError
 
 SettingsType = TypeVar("SettingsType")
 
 _ENVIRONMENT_PREFIX = "TONGXING"
+_LAST_PORT = 65_535
 _REQUIRED: Any = dataclasses.MISSING
 _WORDS_FOR_TRUE = frozenset({"1", "true", "yes", "on"})
 _WORDS_FOR_FALSE = frozenset({"0", "false", "no", "off"})
 
 
-def setting(default: Any = _REQUIRED, *, help: str, example: str = "") -> Any:  # noqa: A002 - reads as --help
-    """Describe one settings key: its default (none: the key must be given) and what it means."""
-    metadata = {"help": help, "example": example}
+def check_port(value: int) -> None:
+    """A TCP port, or 0 for none."""
+    if not 0 <= value <= _LAST_PORT:
+        raise ValueError(f"expected a port, 0 to {_LAST_PORT}, got {value}")
+
+
+def check_web_address(value: str) -> None:
+    """An http or https address with a host."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"expected an address like https://host, got {value!r}")
+
+
+def setting(
+    default: Any = _REQUIRED,
+    *,
+    help: str,  # noqa: A002 - reads as --help
+    example: str = "",
+    check: Callable[[Any], None] | None = None,
+) -> Any:
+    """Describe one settings key: its default (none: it must be given), its meaning, a check of its value."""
+    metadata = {"help": help, "example": example, "check": check}
     if default is _REQUIRED:
         return dataclasses.field(metadata=metadata)
     if isinstance(default, list | dict):
@@ -45,8 +66,10 @@ class ServiceSettings:
         help="Folder of this service: its database file, its keys, its documents."
     )
     host: str = setting("127.0.0.1", help="Address the public listener binds.")
-    port: int = setting(help="Port of the public listener.")
-    public_url: str = setting(help="Address under which people and other programs reach this service.")
+    port: int = setting(help="Port of the public listener.", check=check_port)
+    public_url: str = setting(
+        help="Address under which people and other programs reach this service.", check=check_web_address
+    )
     database_url: str = setting(
         "",
         help="SQLAlchemy URL; empty: an SQLite file in the state directory. Production: postgresql+psycopg://…",
@@ -58,7 +81,9 @@ class ServiceSettings:
         None, help="Key of tls_certificate, PKCS#8, encrypted with the key passphrase."
     )
     internal_host: str = setting("127.0.0.1", help="Address the listener for other services binds.")
-    internal_port: int = setting(0, help="Port of the listener for other services (mutual TLS); 0: none.")
+    internal_port: int = setting(
+        0, help="Port of the listener for other services (mutual TLS); 0: none.", check=check_port
+    )
     internal_proxy: str = setting(
         "",
         help="Address from which the service 'proxy' may pass on its clients' certificates; empty: none.",
@@ -129,11 +154,21 @@ def load_settings(
 
     Raises SettingsError naming every unknown key, missing key and value of the wrong type at once.
     """
+    values, mistakes = read_values(cls, section, document, environ)
+    if mistakes:
+        raise SettingsError(mistakes)
+    return _construct(cls, section, values)
+
+
+def read_values(
+    cls: type[Any], section: str, document: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of a table that are right, and every mistake among the others."""
     environ = process_environment() if environ is None else environ
     table = document.get(section, {})
     if not isinstance(table, Mapping):
-        raise SettingsError([f"[{section}]: must be a table"])
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return {}, [f"[{section}]: must be a table"]
+    fields = {field.name: field for field in dataclasses.fields(cls)}
     hints = typing.get_type_hints(cls)
     mistakes = [f"[{section}] {key}: no such key" for key in table if key not in fields]
     values: dict[str, Any] = {}
@@ -146,12 +181,13 @@ def load_settings(
                 mistakes.append(f"[{section}] {name}: missing ({field.metadata['help']})")
             continue
         try:
-            values[name] = _located(_convert(raw, hints[name]), document)
+            value = _convert(raw, hints[name])
+            if check := field.metadata.get("check"):
+                check(value)
+            values[name] = _located(value, document)
         except ValueError as error:
             mistakes.append(f"[{section}] {name}: {error}")
-    if mistakes:
-        raise SettingsError(mistakes)
-    return _construct(cls, section, values)
+    return values, mistakes
 
 
 def _located(value: Any, document: Mapping[str, Any]) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from runtime.errors import SettingsError
-from runtime.settings import ServiceSettings, load_settings
+from runtime.settings import ServiceSettings, load_settings, read_values
 from tongxing.services import SERVICES
 from tongxing.serving import ServeSettings
 from tongxing.settings import AgentSettings, SiteSettings, TownSettings
@@ -27,49 +27,51 @@ def find_mistakes(document: Mapping[str, Any]) -> list[str]:
     """Return every mistake: unknown tables and keys, wrong values, missing files, ports used twice."""
     known = {service.section for service in SERVICES} | set(_OTHER_SECTIONS)
     mistakes = [f"[{section}]: no such table" for section in document if section not in known]
-    loaded: dict[str, Any] = {}
-    for service in SERVICES:
-        if service.section in document:
-            _load(service.settings_type(), service.section, document, loaded, mistakes)
-    for section, cls in _OTHER_SECTIONS.items():
+    types = {service.section: service.settings_type() for service in SERVICES} | _OTHER_SECTIONS
+    read: dict[str, dict[str, Any]] = {}
+    for section, cls in types.items():
         if section in document:
-            _load(cls, section, document, loaded, mistakes)
-    for section, settings in loaded.items():
-        mistakes.extend(_missing_files(section, settings))
-    mistakes.extend(_shared_ports(loaded))
+            mistakes.extend(_mistakes_of(cls, section, document))
+            read[section] = _values(cls, section, document)
+            if issubclass(cls, ServiceSettings):
+                mistakes.extend(_missing_files(section, read[section]))
+    mistakes.extend(_shared_ports(read))
     return mistakes
 
 
-def _load(
-    cls: type[Any], section: str, document: Mapping[str, Any], loaded: dict[str, Any], mistakes: list[str]
-) -> None:
-    """Load one table, or note its mistakes."""
+def _mistakes_of(cls: type[Any], section: str, document: Mapping[str, Any]) -> list[str]:
+    """What the service itself would refuse."""
     try:
-        loaded[section] = load_settings(cls, section, document)
+        load_settings(cls, section, document)
     except SettingsError as error:
-        mistakes.extend(error.mistakes)
+        return error.mistakes
+    return []
 
 
-def _missing_files(section: str, settings: Any) -> list[str]:
+def _values(cls: type[Any], section: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The table's right values and the defaults, also where others are wrong."""
+    defaults = {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+    values, _ = read_values(cls, section, document)
+    return defaults | values
+
+
+def _missing_files(section: str, values: Mapping[str, Any]) -> list[str]:
     """Name the files the settings point at that are not there."""
-    if not isinstance(settings, ServiceSettings):
-        return []
-    paths = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return [
         f"[{section}] {name}: {path} does not exist"
-        for name, path in paths.items()
+        for name, path in values.items()
         if isinstance(path, Path) and name not in _MADE_LATER and not path.exists()
     ]
 
 
-def _shared_ports(loaded: Mapping[str, Any]) -> list[str]:
+def _shared_ports(read: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Name the ports that two listeners on the same address would bind."""
     seen: dict[tuple[str, int], str] = {}
     mistakes = []
-    for section, settings in loaded.items():
+    for section, values in read.items():
         for host_key, port_key in (("host", "port"), ("internal_host", "internal_port")):
-            port = getattr(settings, port_key, 0)
-            address = (getattr(settings, host_key, ""), port)
+            port = values.get(port_key, 0)
+            address = (values.get(host_key, ""), port)
             if port and address in seen:
                 mistakes.append(f"[{section}] {port_key}: {port} is already the port of [{seen[address]}]")
             elif port:

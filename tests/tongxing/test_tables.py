@@ -35,6 +35,26 @@ def test_no_server_is_told_of_the_root_key():
     assert "offline" not in TownPlan(TownSettings()).render()
 
 
+def test_one_mistake_in_a_table_does_not_hide_the_others():
+    text = TownPlan(TownSettings()).render()
+    for right, wrong in (
+        ("port = 8402", 'port = "abc"'),
+        ('public_url = "http://localhost:8403"', 'public_url = "nonsense"'),
+        ("internal_port = 8451", "internal_port = 99999"),
+        ("[idp]\n", "[idp]\ncolour = 1\n"),
+    ):
+        assert text.count(right) == 1, right
+        text = text.replace(right, wrong)
+    mistakes = find_mistakes(tomllib.loads(text))
+    assert "[ca] port: expected a whole number, got 'abc'" in mistakes
+    assert any(
+        line.startswith("[ca] trust_anchors: ") and line.endswith("does not exist") for line in mistakes
+    )
+    assert "[va] public_url: expected an address like https://host, got 'nonsense'" in mistakes
+    assert "[ra] internal_port: expected a port, 0 to 65535, got 99999" in mistakes
+    assert "[idp] colour: no such key" in mistakes
+
+
 def test_a_port_used_twice_an_unknown_table_and_an_unknown_key_are_all_reported():
     text = TownPlan(TownSettings()).render().replace("port = 8404", "port = 8405").replace("[va]", "[vaa]")
     mistakes = find_mistakes(tomllib.loads(text + '\n[colours]\nred = "1"\n'))
