@@ -7,6 +7,7 @@ each; hot look-ups use `read()`, which holds no transaction.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from runtime.errors import SchemaError
+from runtime.errors import DatabaseFileError, SchemaError
 
 _SQLITE_BUSY_TIMEOUT_MS = 10_000
 _VERSION_TABLE = "alembic_version"
@@ -84,8 +85,15 @@ def _create_engine(url: str) -> Engine:
         # The driver's own transaction handling is switched off: BEGIN IMMEDIATE below takes the write
         # lock at the start, so that a read followed by a write never fails half-way with "locked".
         dbapi_connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            dbapi_connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                dbapi_connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
+            raise DatabaseFileError(
+                f"{engine.url.database}: the database cannot be used ({error}); see that the file is whole, "
+                "that its folder can be written, and that the disk has room",
+                code="database-unusable",
+            ) from error
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

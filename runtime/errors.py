@@ -19,6 +19,10 @@ class SettingsError(RuntimeServiceError):
         self.mistakes = mistakes
 
 
+class DatabaseFileError(RuntimeServiceError):
+    """The database's file is read-only, damaged, or no database."""
+
+
 class SchemaError(RuntimeServiceError):
     """The database's schema is not the one this version of the program knows."""
 

@@ -47,6 +47,8 @@ def configure(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # Each process that looks at its schema would begin its log with a list of Alembic's plug-ins.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 def event(logger: logging.Logger, message: str, *, level: int = logging.INFO, **fields: object) -> None:

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from runtime.database import UtcDateTime, check_schema, schema_revision
-from runtime.errors import SchemaError
+from runtime.database import Database, UtcDateTime, check_schema, schema_revision
+from runtime.errors import DatabaseFileError, SchemaError
 
 
 class Base(DeclarativeBase):
@@ -73,3 +73,16 @@ def test_the_known_schema_is_accepted(database):
     _set_revision(database, "0001")
     check_schema(database, "0001")
     assert schema_revision(database) == "0001"
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    path = tmp_path / "ca.sqlite"
+    path.write_bytes(b"not a database, but long enough to be one" * 100)
+    database = Database(f"sqlite:///{path}")
+    with (
+        pytest.raises(DatabaseFileError, match=r"ca\.sqlite: the database cannot be used") as refused,
+        database.read(),
+    ):
+        pass
+    assert refused.value.code == "database-unusable"
+    database.dispose()
