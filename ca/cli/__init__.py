@@ -26,6 +26,8 @@ def cli() -> None:
     people and enterprises        tongxing ca register import-persons persons.csv
     a card for a citizen          tongxing ca issue card --kind citizen --name 李明 --card CARD …
     a lost card                   tongxing ca suspend SERIAL --officer CARD
+
+    CARD is the name of a reader, or the path of a virtual card such as state/cards/liming.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
 
 

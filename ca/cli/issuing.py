@@ -47,7 +47,7 @@ def issue() -> None:
 @click.option("--name", required=True, help="The holder's name, as registered.")
 @click.option("--enterprise", default="", help="The enterprise's name, as registered.")
 @click.option("--uscc", default="", help="The enterprise's unified social credit code.")
-@click.option("--card", required=True, help="The card to personalise.")
+@click.option("--card", required=True, metavar="CARD", help="The card to personalise.")
 @click.option(
     "--identity-number", prompt="Identity number", hide_input=True,
     help="Better left to the prompt: a command line is seen by others.",
