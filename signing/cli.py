@@ -92,6 +92,7 @@ def cli() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write; default: NAME-signed.pdf, or NAME.p7s with --cms.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace what is at the output; else it is left alone.")
 @click.option("--cms", is_flag=True, help="Write a detached CMS signature instead of a signed PDF.")
 @click.option("--reader", help="Name of the card reader; default: the one with a card.")
 @click.option(
@@ -119,6 +120,7 @@ def file(
     settings: Path | None,
     intermediates: Path | None,
     *,
+    overwrite: bool,
     cms: bool,
     timestamp_url: str | None,
     no_timestamp: bool,
@@ -134,6 +136,11 @@ def file(
     url = timestamp_url or defaults.timestamp_url
     if not url and not no_timestamp:
         raise click.UsageError("Give --timestamp-url (or --settings), or say --no-timestamp.")
+    target = output or _default_output(document, cms=cms)
+    if target.exists() and (not overwrite or target.samefile(document)):
+        raise click.UsageError(
+            f"{target} exists already: name another file with --output, or say --overwrite."
+        )
     content = _read(document)
     client = (
         None
@@ -145,7 +152,6 @@ def file(
     chain_file = intermediates or defaults.intermediates
     with open_key(context, intermediates=chain_file, **key_options) as key:
         signed = _sign_cms(content, key, client) if cms else _sign_pdf(content, key, client, reason)
-    target = output or _default_output(document, cms=cms)
     target.write_bytes(signed)
     click.echo(str(target))
 

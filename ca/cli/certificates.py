@@ -91,7 +91,11 @@ def show(serial: str, pem: bool, settings_file: Path, as_json: bool) -> None:
         click.echo(Certificate.parse(view.der).pem, nl=False)
         return
     document = _document(view)
-    answer(document, as_json=as_json, lines=[f"{name}: {value}" for name, value in document.items()])
+    answer(
+        document,
+        as_json=as_json,
+        lines=[f"{name}: {value}" for name, value in document.items() if value is not None],
+    )
 
 
 def _order(

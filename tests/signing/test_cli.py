@@ -208,6 +208,25 @@ def test_wrong_usage_and_bad_input(shell, arguments, code, words):
     assert words in result.output
 
 
+def test_what_is_there_is_not_written_over(shell):
+    command = ("file", shell.path("contract.pdf"), *shell.key, "--no-timestamp")
+    assert shell.run(*command).exit_code == 0
+    first = (shell.folder / "contract-signed.pdf").read_bytes()
+    refused = shell.run(*command)
+    assert (refused.exit_code, "--overwrite" in refused.output) == (2, True)
+    assert (shell.folder / "contract-signed.pdf").read_bytes() == first
+    assert shell.run(*command, "--overwrite").exit_code == 0
+    assert (shell.folder / "contract-signed.pdf").read_bytes() != first
+
+
+def test_the_document_itself_is_never_written_over(shell):
+    before = (shell.folder / "contract.pdf").read_bytes()
+    path = shell.path("contract.pdf")
+    result = shell.run("file", path, "-o", path, "--overwrite", *shell.key, "--no-timestamp")
+    assert result.exit_code == 2
+    assert (shell.folder / "contract.pdf").read_bytes() == before
+
+
 def test_a_wrong_passphrase(shell):
     (shell.folder / "passphrase").write_bytes(b"wrong\n")
     result = shell.run("file", shell.path("contract.pdf"), "--no-timestamp", *shell.key)
