@@ -12,6 +12,7 @@ from runtime.web.session import renew
 
 _BROWSER = "browser"
 _LOGIN = "login"
+_ENDED = "ended"
 _PROVIDER = "PROVIDER"
 
 
@@ -48,3 +49,15 @@ def remember_login(secret: str) -> None:
 def forget_login() -> None:
     """Forget the session."""
     flask.session.pop(_LOGIN, None)
+
+
+def note_ending(code: str) -> None:
+    """Forget the session, and keep for the next login page why the provider ended it."""
+    forget_login()
+    flask.session[_ENDED] = code
+
+
+def take_ending() -> str | None:
+    """Return why the provider ended the session of this browser; told once."""
+    code: str | None = flask.session.pop(_ENDED, None)
+    return code

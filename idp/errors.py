@@ -71,6 +71,18 @@ class LoginError(IdpError):
         self.cause = cause
 
 
+class CardStatusUnknownError(LoginError):
+    """A card whose status cannot be had at present: it is refused, but nothing is held against it."""
+
+
+class SessionEndedError(IdpError):
+    """A live session whose card is no longer accepted: it has been ended; the code is the card's failure."""
+
+
+class SessionUncheckedError(IdpError):
+    """A live session whose card cannot be checked at present: it grants nothing now, and lives on."""
+
+
 class InteractionError(IdpError):
     """A login page whose request is over, unknown, or belongs to another browser."""
 

@@ -54,6 +54,7 @@ class SessionRecord(Base):
     enterprise_uscc: Mapped[str | None] = mapped_column(sa.String(18))
     officer_certificate: Mapped[str | None] = mapped_column(sa.String(_DIGEST))
     certificate_fingerprint: Mapped[str] = mapped_column(sa.String(_DIGEST), index=True)
+    certificate: Mapped[bytes] = mapped_column(sa.LargeBinary)
     acr: Mapped[str] = mapped_column(sa.String(100))
     amr: Mapped[str] = mapped_column(sa.String(100))
     auth_time: Mapped[datetime] = mapped_column(UtcDateTime)

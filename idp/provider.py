@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -28,13 +28,21 @@ class CardLogin:
 
     end_user: EndUser
     certificate_fingerprint: str
+    certificate: bytes = field(repr=False)
 
 
 class CardDoor(Protocol):
-    """Judges a card token and finds the person; the real one is `login.card.CardValidator`."""
+    """Judges cards and finds their persons; the real one is `login.card.CardValidator`."""
 
     def validate(self, card_token: str, nonce: str, at: datetime) -> CardLogin:
         """Return who logged in; raise LoginError or RegisterUnavailableError."""
+        ...
+
+    def check_certificate(self, certificate: bytes, at: datetime) -> None:
+        """Check that a card that logged in before would still be let in; raise LoginError.
+
+        CardStatusUnknownError when that cannot be established at present.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from idp.claims import EndUser
@@ -35,6 +35,7 @@ class LoginSession:
     started_at: datetime
     seen_at: datetime
     certificate_fingerprint: str
+    certificate: bytes = field(repr=False)
 
     def is_over(self, limits: SessionLimits, at: datetime) -> bool:
         """Whether the session has been idle too long, or is too old."""

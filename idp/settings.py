@@ -43,7 +43,7 @@ class IdpSettings(ServiceSettings):
     session_idle_minutes: int = setting(30, help="A session nobody uses ends after this time.")
     session_absolute_minutes: int = setting(480, help="Every session ends after this time.")
     revocation_seconds: int = setting(
-        60, help="How old an OCSP answer about a card may be at login, in seconds."
+        60, help="How old an OCSP answer about a card may be at login and before every code, in seconds."
     )
     retention_days: int = setting(7, help="How long ended sessions are kept before they are deleted.")
 

@@ -17,6 +17,7 @@ class OAuthError(StrEnum):
     UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
     ACCESS_DENIED = "access_denied"
     SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     LOGIN_REQUIRED = "login_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"

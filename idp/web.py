@@ -14,7 +14,7 @@ from idp.endpoints import authorize, logout
 from idp.endpoints.documents import document_endpoints
 from idp.endpoints.token import token_endpoint
 from idp.endpoints.userinfo import userinfo_endpoint
-from idp.errors import InteractionError, UntrustedRequestError
+from idp.errors import InteractionError, SessionUncheckedError, UntrustedRequestError
 from idp.login import pages
 from idp.login.card import CardValidator
 from idp.login.people import Register
@@ -78,7 +78,7 @@ def _create_pages(provider: Provider) -> flask.Flask:
         provider.settings,
         package="idp",
         title="City login",
-        errors={UntrustedRequestError: 400, InteractionError: 400},
+        errors={UntrustedRequestError: 400, InteractionError: 400, SessionUncheckedError: 503},
         health_checks=[lambda: _check_database(provider.database)],
         now=provider.now,
     )

@@ -16,13 +16,20 @@ from idp.authorization.response import error_location, success_location
 from idp.authorization.table import validate_request
 from idp.client import Client
 from idp.discovery import AUTHORIZATION_PATH
-from idp.errors import AuthorizationError, InteractionError, UntrustedRequestError
+from idp.errors import (
+    AuthorizationError,
+    InteractionError,
+    SessionEndedError,
+    SessionUncheckedError,
+    UntrustedRequestError,
+)
 from idp.provider import Provider
 from idp.service.authorization import issue_code
 from idp.service.clients import find_client
+from idp.service.confirmation import confirm_session
 from idp.service.interactions import begin_interaction, find_interaction, finish_interaction
 from idp.session import LoginSession
-from idp.vocabulary import OAuthError
+from idp.vocabulary import OAuthError, Prompt
 from runtime.web import at, body_limit, csrf_exempt, rate_limit
 from runtime.web.locale import LANGUAGES
 
@@ -42,7 +49,7 @@ def authorize() -> Response:
     try:
         request = validate_request(draft)
         session = browser.current_session()
-        decision = decide(request, session, _subject(provider, draft.known_client, session), at())
+        decision = _decide(provider, request, draft.known_client, session)
     except AuthorizationError as error:
         return _tell_site(draft, error)
     if decision is Decision.ANSWER and session is not None:
@@ -78,9 +85,7 @@ def resume(interaction_id: str) -> Response:
     client = client_of(provider, request)
     session = browser.current_session()
     try:
-        decision = decide(
-            request, session, _subject(provider, client, session), at(), just_now=interaction.authenticated
-        )
+        decision = _decide(provider, request, client, session, just_now=interaction.authenticated)
     except AuthorizationError as error:
         finish_interaction(provider, interaction_id)
         return redirect_error(provider, request, error)
@@ -91,6 +96,40 @@ def resume(interaction_id: str) -> Response:
             "This login has been completed already. Go back to the site.", code="login-over"
         )
     return answer(provider, request, client, session)
+
+
+def _decide(
+    provider: Provider,
+    request: AuthorizationRequest,
+    client: Client,
+    session: LoginSession | None,
+    *,
+    just_now: bool = False,
+) -> Decision:
+    """Decide whether the session answers the request: only while the card that began it is in force."""
+    subject = None if session is None else provider.subject_of(session.end_user.person_id, client)
+    decision = decide(request, session, subject, at(), just_now=just_now)
+    if decision is Decision.ANSWER and session is not None:
+        return _confirm(provider, session, silent=Prompt.NONE in request.prompts)
+    return decision
+
+
+def _confirm(provider: Provider, session: LoginSession, *, silent: bool) -> Decision:
+    """Check the session's card before a code is issued; `silent`: the person may not be bothered."""
+    try:
+        confirm_session(provider, session, at())
+    except SessionEndedError as error:
+        browser.note_ending(error.code)
+        if silent:
+            raise AuthorizationError(OAuthError.LOGIN_REQUIRED, "the card is no longer in force") from None
+        return Decision.ASK
+    except SessionUncheckedError:
+        if silent:
+            raise AuthorizationError(
+                OAuthError.TEMPORARILY_UNAVAILABLE, "the status of the card cannot be had at the moment"
+            ) from None
+        raise
+    return Decision.ANSWER
 
 
 def answer(
@@ -135,11 +174,6 @@ def _tell_site(draft: Draft, error: AuthorizationError) -> Response:
         draft.established["redirect_uri"], error, state=safe_state(draft.parameters), issuer=draft.issuer
     )
     return flask.redirect(location, _SEE_OTHER)
-
-
-def _subject(provider: Provider, client: Client, session: LoginSession | None) -> str | None:
-    """Return the session's `sub` for the site."""
-    return None if session is None else provider.subject_of(session.end_user.person_id, client)
 
 
 def _prefer_language(parameters: Parameters) -> None:

@@ -1,4 +1,4 @@
-"""Judging a card token: from what a browser sent to a person of the register."""
+"""Judging cards: from the token a browser sent to a person of the register, and again while logged in."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SubjectSource(Protocol):
 
 
 class CardValidator:
-    """Validates card tokens against the city's authorities, their revocation evidence and the register."""
+    """Validates cards against the city's authorities, their revocation evidence and the register."""
 
     def __init__(
         self,
@@ -97,13 +97,26 @@ class CardValidator:
         register who the subject number stands for.
         """
         certificate = self._verify_signature(card_token, nonce)
+        kind = self._validate_certificate(certificate, at)
+        end_user = self._people.end_user(_subject_number(certificate), kind, certificate.fingerprint)
+        return CardLogin(end_user, certificate.fingerprint, certificate.der)
+
+    def check_certificate(self, certificate: bytes, at: datetime) -> None:
+        """Check by the rules of the login, points 3 and 4, that the card is still in force."""
+        try:
+            parsed = Certificate.parse(certificate)
+        except TrustError as error:
+            raise LoginFailure.NOT_ACCEPTED.error(error.code) from None
+        self._validate_certificate(parsed, at)
+
+    def _validate_certificate(self, certificate: Certificate, at: datetime) -> CertificateKind:
+        """Validate path and revocation; return the kind of authentication certificate it is."""
         report = self._validate(certificate, self._inputs, at)
         self._validate(certificate, self._with_evidence(report, at), at)
         kind = kind_of(certificate.policies, self._arc)
         if kind is None or not kind.is_authentication:
             raise LoginFailure.WRONG_KIND.error("policy-kind")
-        end_user = self._people.end_user(_subject_number(certificate), kind, certificate.fingerprint)
-        return CardLogin(end_user, certificate.fingerprint)
+        return kind
 
     def _verify_signature(self, card_token: str, nonce: str) -> Certificate:
         """Read the card token and verify that its key signed our origin and the nonce."""

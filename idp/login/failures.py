@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from idp.errors import LoginError
+from idp.errors import CardStatusUnknownError, LoginError
 
 
 class LoginFailure(Enum):
@@ -69,4 +69,10 @@ class LoginFailure(Enum):
 
     def error(self, cause: str = "") -> LoginError:
         """Make the error; `cause` is a code for the audit log."""
-        return LoginError(self.message, code=self.code, cause=cause)
+        kind = CardStatusUnknownError if self is LoginFailure.STATUS_UNKNOWN else LoginError
+        return kind(self.message, code=self.code, cause=cause)
+
+    @classmethod
+    def told(cls, code: str | None) -> tuple[str, str] | None:
+        """Return code and sentence of a failure by its code; none for a code that is not one."""
+        return next(((failure.code, failure.message) for failure in cls if failure.code == code), None)

@@ -14,6 +14,7 @@ from idp.authorization.request import AuthorizationRequest
 from idp.client import Client
 from idp.endpoints.authorize import cancelled, client_of, redirect_error
 from idp.errors import AuthorizationError, LoginError, RegisterUnavailableError
+from idp.login.failures import LoginFailure
 from idp.provider import Provider
 from idp.service.audit_actions import ANYBODY, Action, site
 from idp.service.interactions import (
@@ -52,7 +53,8 @@ def page(interaction_id: str) -> Response | str:
     session = browser.current_session()
     if session and _already_answered(provider, interaction, client, session):
         return flask.redirect(_resume(interaction_id), _SEE_OTHER)
-    return _render(interaction, client)
+    ending = LoginFailure.told(browser.take_ending())
+    return _render(interaction, client, ending, ended=ending is not None)
 
 
 @blueprint.post("/<interaction_id>")
@@ -133,8 +135,14 @@ def _allow_return(client: Client) -> None:
         allow_source("form-action", origin)
 
 
-def _render(interaction: Interaction, client: Client, failure: tuple[str, str] | None = None) -> str:
-    """Render the page with a fresh nonce."""
+def _render(
+    interaction: Interaction,
+    client: Client,
+    failure: tuple[str, str] | None = None,
+    *,
+    ended: bool = False,
+) -> str:
+    """Render the page with a fresh nonce; `ended`: the failure is why the session before is over."""
     provider = browser.provider()
     _allow_return(client)
     allow_source("connect-src", provider.settings.agent_url)
@@ -149,6 +157,7 @@ def _render(interaction: Interaction, client: Client, failure: tuple[str, str] |
         nonce_seconds=provider.settings.nonce_seconds,
         agent_url=provider.settings.agent_url,
         failure=failure,
+        ended=ended,
     )
 
 

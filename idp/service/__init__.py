@@ -1,8 +1,8 @@
 """The provider's verbs: each one transaction, with its audit record.
 
 `clients` (register, disable), `setup` (keys, secrets, schema), `interactions` (a request waiting for its
-person), `sessions` (log in, log out), `authorization` (issue a code), `client_authentication` and
-`redemption` (the token endpoint), `cleanup` (delete what is over).
+person), `sessions` (log in, log out), `confirmation` (is its card still in force?), `authorization` (issue a
+code), `client_authentication` and `redemption` (the token endpoint), `cleanup` (delete what is over).
 """
 
 from idp.service.clients import (

@@ -18,9 +18,11 @@ class Action(StrEnum):
     AUTHORIZATION_GRANTED = "authorization.granted"
     CODE_REPLAYED = "code.replayed"
     LOGGED_OUT = "session.logged-out"
+    SESSION_ENDED = "session.ended"
 
 
 ANYBODY = "anybody"
+PROVIDER = "provider"
 
 
 def person(person_id: str) -> str:

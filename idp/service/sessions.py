@@ -104,10 +104,16 @@ def log_out(provider: Provider, session: LoginSession, at: datetime) -> None:
         )
 
 
-def end_session(database_session: Session, session_id: str, at: datetime) -> None:
-    """End a session, withdraw its codes and revoke its access tokens."""
+def end_session(database_session: Session, session_id: str, at: datetime) -> bool:
+    """End a session, withdraw its codes and revoke its access tokens; False when it had ended before."""
+    ended = database_session.execute(
+        sa.update(SessionRecord)
+        .where(SessionRecord.session_id == session_id, SessionRecord.ended_at.is_(None))
+        .values(ended_at=at)
+        .returning(SessionRecord.session_id)
+        .execution_options(synchronize_session=False)
+    ).first()
     for statement in (
-        sa.update(SessionRecord).where(SessionRecord.session_id == session_id).values(ended_at=at),
         sa.update(CodeRecord)
         .where(CodeRecord.session_id == session_id, CodeRecord.used == CodeState.UNUSED)
         .values(used=CodeState.WITHDRAWN),
@@ -116,6 +122,7 @@ def end_session(database_session: Session, session_id: str, at: datetime) -> Non
         .values(revoked_at=at),
     ):
         database_session.execute(statement.execution_options(synchronize_session=False))
+    return ended is not None
 
 
 def _new_record(session_id: str, secret: str, login: CardLogin, at: datetime) -> SessionRecord:
@@ -124,6 +131,7 @@ def _new_record(session_id: str, secret: str, login: CardLogin, at: datetime) ->
         session_id=session_id,
         secret_digest=digest_secret(secret),
         certificate_fingerprint=login.certificate_fingerprint,
+        certificate=login.certificate,
         acr=Acr.CARD_AND_PIN,
         amr=" ".join(CARD_LOGIN_METHODS),
         auth_time=at,
@@ -162,4 +170,5 @@ def to_session(row: Any) -> LoginSession:
         started_at=row.started_at,
         seen_at=row.seen_at,
         certificate_fingerprint=row.certificate_fingerprint,
+        certificate=row.certificate,
     )

@@ -35,6 +35,8 @@ _LIVE_TOKEN = (
         AccessTokenRecord.expires_at > sa.bindparam("at", type_=AccessTokenRecord.expires_at.type),
         AccessTokenRecord.revoked_at.is_(None),
         SessionRecord.ended_at.is_(None),
+        SessionRecord.started_at >= sa.bindparam("started_since", type_=SessionRecord.started_at.type),
+        SessionRecord.seen_at >= sa.bindparam("seen_since", type_=SessionRecord.seen_at.type),
         ClientRecord.disabled_at.is_(None),
     )
 )
@@ -44,8 +46,15 @@ def userinfo(provider: Provider, access_token: str, at: datetime) -> dict[str, A
     """Return the claims an access token gives, while it, its session and its site are in force."""
     row = None
     if _ACCESS_TOKEN.match(access_token):
+        limits = provider.settings.session_limits
+        values = {
+            "digest": digest_secret(access_token),
+            "at": at,
+            "started_since": at - limits.absolute,
+            "seen_since": at - limits.idle,
+        }
         with provider.database.read() as connection:
-            row = connection.execute(_LIVE_TOKEN, {"digest": digest_secret(access_token), "at": at}).first()
+            row = connection.execute(_LIVE_TOKEN, values).first()
     if row is None:
         raise BearerTokenError(
             OAuthError.INVALID_TOKEN,

@@ -49,13 +49,20 @@ class Desk:
     """A card door whose cards are names: it tells who logs in without any cryptography."""
 
     people: dict[str, EndUser] = field(default_factory=dict)
+    refusals: dict[str, LoginError] = field(default_factory=dict)
     nonces: list[str] = field(default_factory=list)
 
     def validate(self, card_token: str, nonce: str, at: datetime) -> CardLogin:
         self.nonces.append(nonce)
         if card_token not in self.people:
             raise LoginError("no such card", code="card-token-malformed")
-        return CardLogin(self.people[card_token], hashlib.sha256(card_token.encode()).hexdigest())
+        certificate = card_token.encode()
+        self.check_certificate(certificate, at)
+        return CardLogin(self.people[card_token], hashlib.sha256(certificate).hexdigest(), certificate)
+
+    def check_certificate(self, certificate: bytes, at: datetime) -> None:
+        if refusal := self.refusals.get(certificate.decode()):
+            raise refusal
 
 
 CARDS = {"wang": PERSON, "li": OTHER_PERSON, "wang-enterprise": ENTERPRISE, "zhao": OFFICER}

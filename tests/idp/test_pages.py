@@ -210,7 +210,8 @@ def messages_of_code() -> set[str]:
     found = {failure.message for failure in LoginFailure} | set(_MEANINGS.values())
     for path in (FOLDER / "templates").glob("*.html"):
         found |= set(re.findall(r"_\('((?:[^'\\]|\\.)+)'\)", path.read_text()))
-    raising = re.compile(r"(?:UntrustedRequest|Interaction|Login|RegisterUnavailable)Error\(\s*\"([^\"]+)\"")
+    classes = "UntrustedRequest|Interaction|Login|RegisterUnavailable|SessionUnchecked"
+    raising = re.compile(rf"(?:{classes})Error\(\s*\"([^\"]+)\"")
     for path in FOLDER.rglob("*.py"):
         found |= set(raising.findall(path.read_text()))
     return found

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("enterprise_uscc", sa.String(length=18), nullable=True),
         sa.Column("officer_certificate", sa.String(length=64), nullable=True),
         sa.Column("certificate_fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
         sa.Column("acr", sa.String(length=100), nullable=False),
         sa.Column("amr", sa.String(length=100), nullable=False),
         sa.Column("auth_time", UtcDateTime(timezone=True), nullable=False),
