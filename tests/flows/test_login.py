@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import pytest
+from cryptography.x509 import ocsp
 
-from tongxing.demo.issuance import open_issuing, revoke_card
+from tests.flows.test_processes import children, gone, healthy, until
+from tongxing.demo.issuance import _wait_for_status, open_issuing, revoke_card
 from tongxing.demo.login import play_login
 from tongxing.demo.stage import CARD_TOKEN_FIELD
 from tongxing.errors import DemoError
@@ -93,6 +98,36 @@ def test_a_revoked_card_ends_at_the_door(town):
     page, nonce = begin(town, fresh := town.browser())
     answer = send(fresh, page, token_of(town, fresh, page.url, nonce, card))
     assert answer.status == 403
+
+
+def test_a_revoked_card_ends_its_live_session(town):
+    """The next site is not answered; the provider begins anew meanwhile, so that no cached answer serves."""
+    stage, browser = town.stage(), town.browser()
+    with open_issuing(stage) as (desk, client, card):
+        issued = desk.issue_card(card)
+        trust = town.state / "trust"
+        _wait_for_status(browser, trust, issued.authentication, ocsp.OCSPCertStatus.GOOD)
+        assert card.masked_name in stage.log_in(browser, "site-a", card).text
+        assert card.masked_name in browser.get(f"{town.url('site-b')}/login").text
+        revoke_card(stage, client, desk.requester, issued)
+    _kill_provider(town)
+    page = browser.get(f"{town.url('site-b')}/login")
+    assert page.url.startswith(town.url("idp"))
+    assert "certificate-revoked" in page.text
+    page.form("/login/")
+
+
+def _kill_provider(town):
+    """Kill the provider's processes; its supervisor starts it again, sessions are in the database."""
+    named = [pid for pid in children(town.process) if _name_of(pid) == "tx-idp"]
+    assert named
+    os.kill(named[0], signal.SIGKILL)
+    until(lambda: gone(named[0]))
+    until(lambda: healthy(town.url("idp") + "/healthz"))
+
+
+def _name_of(pid):
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def test_an_unknown_site_or_redirect_is_not_redirected_to(town):
