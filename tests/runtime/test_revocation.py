@@ -26,10 +26,15 @@ from trust.certificate import Certificate
 from trust.path import Freshness, RevocationPolicy, ValidationInputs, validate_path
 from trust.profile_policy import CertificateKind
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 DER = serialization.Encoding.DER
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 PURPOSE = ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+def present() -> datetime:
+    """The machine's time, asked anew by each test: the library stamps producedAt of its answers with it."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Responder:
     authority: Authority
     asked: list[tuple[str, str]] = field(default_factory=list)
     revoked: set[int] = field(default_factory=set)
-    at: datetime = NOW
+    at: datetime = field(default_factory=present)
     ocsp_status: int = 200
     crl_status: int = 200
     ocsp_body: bytes | None = None
@@ -109,6 +114,7 @@ class World:
     authority: Authority
     responder: Responder
     url: str
+    now: datetime = field(default_factory=present)
 
     def issue(
         self, kind: CertificateKind = CertificateKind.CITIZEN_AUTHENTICATION, **pointers: str
@@ -135,8 +141,11 @@ class World:
             Certificate.parse(ca.public_bytes(DER)) for ca in (self.authority.issuing, self.authority.root)
         )
 
-    def codes(self, fetcher: RevocationFetcher, certificate: Certificate, at: datetime = NOW) -> list[str]:
+    def codes(
+        self, fetcher: RevocationFetcher, certificate: Certificate, at: datetime | None = None
+    ) -> list[str]:
         """What a validation with the fetched evidence rejects; nothing: valid."""
+        at = at or self.now
         issuing, root = self.chain
         inputs = ValidationInputs(
             anchors=(root,),
@@ -215,9 +224,9 @@ def test_a_revoked_authority_is_revoked_by_the_roots_crl(world: World) -> None:
 def test_an_answer_is_used_for_sixty_seconds_and_no_longer(world: World) -> None:
     fetcher, card = world.fetcher(), world.issue()
     for seconds in (0, 30, 59):
-        assert world.codes(fetcher, card, NOW + timedelta(seconds=seconds)) == []
+        assert world.codes(fetcher, card, world.now + timedelta(seconds=seconds)) == []
     assert world.responder.count("ocsp") == 1
-    later = NOW + timedelta(seconds=60)
+    later = world.now + timedelta(seconds=60)
     world.responder.at = later
     world.responder.revoked.add(card.serial_number)
     assert world.codes(fetcher, card, later) == ["certificate-revoked"]
@@ -263,7 +272,7 @@ def test_the_crl_serves_where_the_responder_does_not(
     fetcher = world.fetcher()
     assert world.codes(fetcher, good) == []
     assert world.codes(fetcher, revoked) == ["certificate-revoked"]
-    evidence = fetcher.evidence_for([good], NOW)
+    evidence = fetcher.evidence_for([good], world.now)
     assert (len(evidence.ocsp), len(evidence.crls)) == (0, 1)
 
 
@@ -286,10 +295,10 @@ def test_a_dead_responder_is_not_asked_again_at_once(world: World) -> None:
     set_to(ocsp_status=503, crl_status=503)(world.responder)
     fetcher, card = world.fetcher(), world.issue()
     for _ in range(5):
-        fetcher.evidence_for([card], NOW)
+        fetcher.evidence_for([card], world.now)
     assert (world.responder.count("ocsp"), world.responder.count("crl")) == (1, 1)
     set_to(ocsp_status=200)(world.responder)
-    fetcher.evidence_for([card], NOW + timedelta(seconds=2))
+    fetcher.evidence_for([card], world.now + timedelta(seconds=2))
     assert world.responder.count("ocsp") == 2
 
 
@@ -298,7 +307,7 @@ def test_many_who_ask_at_once_cause_one_request(world: World) -> None:
     world.responder.wait = threading.Event()
     found: list[int] = []
     threads = [
-        threading.Thread(target=lambda: found.append(len(fetcher.evidence_for([card], NOW).ocsp)))
+        threading.Thread(target=lambda: found.append(len(fetcher.evidence_for([card], world.now).ocsp)))
         for _ in range(20)
     ]
     for thread in threads:
@@ -319,14 +328,14 @@ def test_a_strangers_certificate_makes_us_fetch_nothing(world: World, tmp_path: 
     pointer: list[tuple[x509.ExtensionType, bool]] = [(x509.AuthorityInformationAccess([access]), False)]
     forged = read(stranger.issue(CertificateKind.CITIZEN_AUTHENTICATION, PURPOSE, extensions=pointer))
     assert stranger.issuing.subject == world.authority.issuing.subject
-    evidence = world.fetcher().evidence_for([forged], NOW)
+    evidence = world.fetcher().evidence_for([forged], world.now)
     assert (evidence.crls, evidence.ocsp) == ((), ())
     assert world.responder.asked == []
 
 
 def test_addresses_that_are_not_http_are_passed_over(world: World) -> None:
     card = world.issue(ocsp="ldap://127.0.0.1/x", crl="ldap://127.0.0.1/y")
-    evidence = world.fetcher().evidence_for([card], NOW)
+    evidence = world.fetcher().evidence_for([card], world.now)
     assert (evidence.crls, evidence.ocsp) == ((), ())
 
 
@@ -334,17 +343,17 @@ def test_the_last_crl_serves_until_its_end_when_it_cannot_be_renewed(world: Worl
     fetcher, card = world.fetcher(), world.issue(ocsp="")
     assert world.codes(fetcher, card) == []
     set_to(crl_status=503)(world.responder)
-    assert world.codes(fetcher, card, NOW + timedelta(minutes=30)) == []
-    assert world.codes(fetcher, card, NOW + timedelta(minutes=61)) != []
+    assert world.codes(fetcher, card, world.now + timedelta(minutes=30)) == []
+    assert world.codes(fetcher, card, world.now + timedelta(minutes=61)) != []
 
 
 def test_a_crl_is_fetched_anew_after_its_time_and_kept_when_unchanged(world: World) -> None:
     fetcher, card = world.fetcher(crl_refresh=timedelta(minutes=5)), world.issue(ocsp="")
     world.responder.crl_body = world.responder.crl("issuing")
-    first = fetcher.evidence_for([card], NOW).crls[0]
-    assert fetcher.evidence_for([card], NOW + timedelta(minutes=4)).crls[0] is first
+    first = fetcher.evidence_for([card], world.now).crls[0]
+    assert fetcher.evidence_for([card], world.now + timedelta(minutes=4)).crls[0] is first
     assert world.responder.count("crl") == 1
-    assert fetcher.evidence_for([card], NOW + timedelta(minutes=6)).crls[0] is first, (
+    assert fetcher.evidence_for([card], world.now + timedelta(minutes=6)).crls[0] is first, (
         "its index is not built twice"
     )
     assert world.responder.count("crl") == 2
@@ -357,7 +366,7 @@ def test_with_the_nonce_policy_only_an_answer_to_our_request_counts(
     world: World, nonce: bytes | bool | None, usable: bool
 ) -> None:
     world.responder.nonce = nonce
-    evidence = world.fetcher(nonce=True).evidence_for([world.issue()], NOW)
+    evidence = world.fetcher(nonce=True).evidence_for([world.issue()], world.now)
     assert bool(evidence.ocsp) is usable
     assert bool(evidence.crls) is not usable
     assert world.responder.asked[0] == ("POST", "ocsp"), "a nonce leaves nothing to caches"
@@ -379,9 +388,9 @@ def test_from_settings_knows_the_services_authorities(world: World) -> None:
 
 def test_the_cache_is_bounded() -> None:
     cache: FreshCache[int] = FreshCache(3)
-    later = NOW + timedelta(minutes=1)
+    later = AT + timedelta(minutes=1)
     for number in range(10):
-        assert cache.get(number % 5, NOW, lambda number=number: Fresh(number, later)) == number  # type: ignore[misc]
+        assert cache.get(number % 5, AT, lambda number=number: Fresh(number, later)) == number  # type: ignore[misc]
         assert len(cache) <= 3
 
 
@@ -392,6 +401,6 @@ def test_what_fails_in_the_cache_reaches_the_caller_and_is_tried_again() -> None
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        cache.get("x", NOW, fail)
-    assert cache.get("x", NOW, lambda: Fresh(1, NOW)) == 1
-    assert cache.get("x", NOW, lambda: Fresh(2, NOW)) == 2, "fresh until now is not fresh"
+        cache.get("x", AT, fail)
+    assert cache.get("x", AT, lambda: Fresh(1, AT)) == 1
+    assert cache.get("x", AT, lambda: Fresh(2, AT)) == 2, "fresh until now is not fresh"
