@@ -31,11 +31,13 @@ def read_secret(label: str, *, echo: bool = False) -> bytearray:
 
     An end of input without a line means that nobody can answer: PromptUnavailableError.
     """
-    write(label, end="")
     if sys.platform == "win32":
+        write(label, end="")
         return _read_console()
     descriptor = sys.stdin.fileno()
     with _without_echo(descriptor, echo):
+        # The label comes when the echo is off: whoever types at once must not see the secret either.
+        write(label, end="")
         secret = _read_bytes(descriptor)
     if os.isatty(descriptor) and not echo:
         write("")

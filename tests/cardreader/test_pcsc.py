@@ -183,9 +183,15 @@ def test_the_proof_itself_finds_an_open_card(pcscd, desk):
         os._exit(0)
         """
     )
+    # pcscd cuts the power of a card nobody uses after five seconds: on a loaded machine the second program
+    # may come too late, so the careless one has a few goes.
     with pcscd.card(desk.card("careless")):
-        subprocess.run([sys.executable, "-c", careless], env=pcscd.environment(), check=True)
-        assert _tries_without_pin(pcscd) in ("0", "1")
+        for _attempt in range(5):
+            subprocess.run([sys.executable, "-c", careless], env=pcscd.environment(), check=True)
+            tries = _tries_without_pin(pcscd)
+            if tries in ("0", "1"):
+                break
+    assert tries in ("0", "1")
 
 
 def test_pcscd_absent(tmp_path):
