@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 
 from cardreader import terminal
-from cardreader.connection import Reader, find_reader
+from cardreader.connection import Reader, find_reader, transaction
 from cardreader.journal import Record, Step
 from cardreader.personalization import CardSecrets
-from cardreader.piv import PinStatus
+from cardreader.piv import PinStatus, PivCard
 from cardreader.piv_terms import check_pin
 from cardreader.signer import AskPin, CardSigner
 from cardreader.virtual.reader import VirtualReader
@@ -65,6 +65,13 @@ class AuthorityCards:
         with card_signer(reader, ask_pin_of(card)) as signer:
             yield OfficerCard(signer, certificate)
 
+    def check_reader(self, card: str) -> None:
+        """Check that a card answers there; a virtual card that does not exist yet will be made."""
+        if _is_virtual(card) and not _virtual_file(card).exists():
+            return
+        with transaction(reader_named(card)) as connection:
+            PivCard.select(connection)
+
     def personaliser(self) -> CardDesk:
         """The desk: its journal and the master key of its cards, made on first use."""
         key_file = self._desk / _MASTER_KEY
@@ -102,12 +109,23 @@ def signing_cards(_desk: Path) -> SigningCards:
 
 def reader_named(card: str, *, blank: bool = False) -> Reader:
     """The reader of a card: a virtual one by its path (made when `blank` and absent), else PC/SC's."""
+    if not _is_virtual(card):
+        return _pcsc_reader(card or None)
+    file = _virtual_file(card)
+    folder, name = VirtualReader(file.parent), file.name.removesuffix(_SUFFIX)
+    return folder.new_card(name) if blank and not file.exists() else folder.slot(name)
+
+
+def _is_virtual(card: str) -> bool:
+    """Whether the name is a virtual card's path rather than a reader's name."""
     path = Path(card)
-    if path.suffix == _SUFFIX or len(path.parts) > 1:
-        folder, name = VirtualReader(path.parent), path.name.removesuffix(_SUFFIX)
-        absent = not (path.parent / f"{name}{_SUFFIX}").exists()
-        return folder.new_card(name) if blank and absent else folder.slot(name)
-    return _pcsc_reader(card or None)
+    return path.suffix == _SUFFIX or len(path.parts) > 1
+
+
+def _virtual_file(card: str) -> Path:
+    """The file of a virtual card, whose suffix need not be said."""
+    path = Path(card)
+    return path.parent / f"{path.name.removesuffix(_SUFFIX)}{_SUFFIX}"
 
 
 def ask_pin_of(card: str) -> AskPin:

@@ -56,6 +56,9 @@ def init(
     document = _read(ceremony_file)
     plan = read_plan(document, ceremony_file.absolute().parent, KeyAlgorithm(algorithm))
     check_plan(plan, settings)
+    # A ceremony is held once: what would stop it half-way is looked for before anything is made.
+    for card in dict.fromkeys(officer.card for officer in plan.officers):
+        card_door(context).check_reader(card)
     if dry_run:
         for line in describe(plan, settings):
             click.echo(line)

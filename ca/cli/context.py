@@ -41,6 +41,10 @@ class CardDoor(Protocol):
         """Open a card for signing, asking for its PIN."""
         ...
 
+    def check_reader(self, card: str) -> None:
+        """Check that the named reader is there and holds a card; raise what says what to do otherwise."""
+        ...
+
     def personaliser(self) -> CardPersonaliser:
         """The desk's card personaliser."""
         ...

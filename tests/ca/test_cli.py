@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from ca.cli import cli
+from ca.errors import CaError
 from ca.service import CertificateAuthority
 from runtime import clock
 from runtime.database import Database
@@ -34,10 +35,15 @@ class Door:
 
     def __init__(self, box: CardBox) -> None:
         self.box = box
+        self.empty: set[str] = set()
 
     @contextmanager
     def card_signer(self, card: str):
         yield CardKey(self.box.cards[card])
+
+    def check_reader(self, card: str) -> None:
+        if card in self.empty:
+            raise CaError("no card there", code="no-card")
 
     def personaliser(self) -> CardBox:
         return self.box
@@ -312,6 +318,19 @@ def _settings(shell):
     from ca.cli.context import authority_settings
 
     return authority_settings(shell.settings)
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_reader_without_a_card_stops_a_ceremony_before_it_begins(tmp_path, words):
+    state = tmp_path / "state"
+    file = ceremony_file(state)
+    shell = Shell(state, CardBox())
+    shell.door.empty.add(ZHAO.card)
+    before = {path.name for path in state.rglob("*") if path.is_file()}
+    assert shell.refuse("init", file, *words) == "no-card"
+    assert {path.name for path in state.rglob("*") if path.is_file()} == before
+    shell.door.empty.clear()
+    assert "the ceremony is closed" in shell.run("init", file)
 
 
 @pytest.mark.parametrize(

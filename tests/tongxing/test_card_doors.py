@@ -9,6 +9,7 @@ import pytest
 from ca.personalization import CardOrder
 from ca.profiles import SubjectShape
 from cardreader.connection import transaction
+from cardreader.errors import CardError
 from cardreader.piv import PivCard
 from cardreader.virtual.reader import VirtualReader
 from tongxing.card_doors import authority_cards
@@ -47,3 +48,14 @@ def test_a_card_that_is_begun_again_keeps_the_puk_that_was_shown(tmp_path, typed
     assert "shown once" not in said
     with transaction(VirtualReader(tmp_path / "cards").slot("anna")) as connection:
         PivCard.select(connection).change_puk(puk, b"87654321")
+
+
+def test_a_card_that_answers_or_will_be_made_is_accepted_and_an_absent_reader_is_not(tmp_path):
+    cards = authority_cards(tmp_path / "desk")
+    VirtualReader(tmp_path / "cards").new_card("anna")
+    cards.check_reader(str(tmp_path / "cards" / "anna"))
+    cards.check_reader(str(tmp_path / "cards" / "new.json"))
+    assert not (tmp_path / "cards" / "new.json").exists()
+    VirtualReader(tmp_path / "cards").slot("anna").remove()
+    with pytest.raises(CardError):
+        cards.check_reader(str(tmp_path / "cards" / "anna"))
