@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from ca import independent
 from ca.approval import check_stored_digests, verify_approval
-from ca.context import AuthorityContext, append_status_change, lock_state, open_context
+from ca.context import SERVICE, AuthorityContext, append_status_change, lock_state, open_context
 from ca.errors import ApprovalError, CaError, CeremonyError, PreparationError
 from ca.inventory import Inventory
 from ca.issuance import serial_text, sign_prepared, subject_number_of
@@ -42,6 +42,7 @@ from ca.standing import FeedPage, StandingService
 from trust.certificate import Certificate
 
 _LOG = logging.getLogger(__name__)
+_LONGEST_SUBJECT = 64
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,18 @@ class CertificateAuthority:
     def issue(self, preparation_id: str, approval: bytes, *, at: datetime) -> IssuedView:
         """Issue what was prepared, once, on an approval signed by a second officer's card."""
         # The officer's status is judged by a CRL that knows every revocation so far.
-        context = self.context
         self.publisher.publish_when_due(at)
+        try:
+            self._redeem(preparation_id, approval, at)
+        except CaError as refusal:
+            self._record_refusal(preparation_id, refusal, at)
+            raise
+        # 5. Sign, compare, check, store.
+        return self._complete(preparation_id, at)
+
+    def _redeem(self, preparation_id: str, approval: bytes, at: datetime) -> None:
+        """Check the approval step by step and redeem it, in one transaction."""
+        context = self.context
         with context.database.session() as session:
             # 1. The preparation exists and can still be redeemed.
             preparation = redeemable(session, preparation_id, at)
@@ -108,8 +119,18 @@ class CertificateAuthority:
                 )
             # 4. Redeemed once; the intent is on record before the signature.
             redeem(session, context, preparation, approval, signer.fingerprint, at)
-        # 5. Sign, compare, check, store.
-        return self._complete(preparation_id, at)
+
+    def _record_refusal(self, preparation_id: str, refusal: CaError, at: datetime) -> None:
+        """Put a refused approval on record: the transaction that refused it left nothing."""
+        with self.context.database.session() as session:
+            self.context.audit.append(
+                session,
+                at=at,
+                actor=SERVICE,
+                action="approval.refused",
+                subject=preparation_id[:_LONGEST_SUBJECT],
+                details={"code": refusal.code},
+            )
 
     def issue_in_ceremony(
         self, application_id: str, orders: Sequence[CertificateOrder], *, at: datetime

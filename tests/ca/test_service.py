@@ -322,6 +322,17 @@ def test_a_document_the_officer_signed_is_no_approval(desk):
     assert caught.value.code == "approval-malformed"
 
 
+def test_a_refused_approval_is_on_record(any_desk):
+    citizen, _issued = any_desk.issue()
+    prepared = prepare(any_desk)
+    with pytest.raises(ApprovalError):
+        any_desk.authority.issue(prepared.preparation_id, citizen.approve(prepared.statement), at=NOW)
+    with any_desk.authority.context.database.session() as session:
+        record = session.scalars(sa.select(AuditRecord).order_by(AuditRecord.sequence.desc())).first()
+    assert (record.action, record.subject) == ("approval.refused", prepared.preparation_id)
+    assert "approval-certificate" in record.details
+
+
 def test_an_approval_that_is_none(desk):
     prepared = prepare(desk)
     for rubbish in (b"", b"yes", b"\x30\x80\x00\x00"):
