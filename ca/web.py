@@ -95,7 +95,8 @@ def create_internal_app(settings: AuthoritySettings, now: Callable[[], datetime]
     app = create_flask(
         SERVICE, settings, package="ca", title="Certificate authority", errors=_STATUSES, now=now
     )
-    app.register_blueprint(_for_registration(authority))
+    for part in (_issuing, _orders, _look_ups):
+        app.register_blueprint(part(authority))
     app.register_blueprint(_for_status(authority))
     return app.wsgi_app
 
@@ -146,9 +147,9 @@ def check_crls(authority: CertificateAuthority, now: Callable[[], datetime]) -> 
             raise PublicationError(f"the {name} CA has no current CRL", code="crl-late")
 
 
-def _for_registration(authority: CertificateAuthority) -> flask.Blueprint:
-    """What `ra` may ask."""
-    blueprint = flask.Blueprint("registration", __name__)
+def _issuing(authority: CertificateAuthority) -> flask.Blueprint:
+    """What `ra` may ask to have issued."""
+    blueprint = flask.Blueprint("issuing", __name__)
 
     @blueprint.post("/internal/prepare")
     @callers(RA)
@@ -182,6 +183,14 @@ def _for_registration(authority: CertificateAuthority) -> flask.Blueprint:
         return _issued(authority.issued(preparation_id))
 
     # `ra` may ask for a change, but only an officer's card makes one: a broken-in `ra` revokes nobody.
+
+    return blueprint
+
+
+def _orders(authority: CertificateAuthority) -> flask.Blueprint:
+    """What `ra` may bring of officers' orders to revoke, suspend or release."""
+    blueprint = flask.Blueprint("orders", __name__)
+
     @blueprint.post("/internal/orders/<any(revoke, suspend, release):verb>")
     @callers(RA)
     def prepare_order(verb: str) -> dict[str, Any]:
@@ -208,6 +217,13 @@ def _for_registration(authority: CertificateAuthority) -> flask.Blueprint:
             wire.text(document, "preparation_id"), wire.octets(document, "approval"), at=at()
         )
         return _certificate(authority.inventory.show(serial_number))
+
+    return blueprint
+
+
+def _look_ups(authority: CertificateAuthority) -> flask.Blueprint:
+    """What `ra` may look up."""
+    blueprint = flask.Blueprint("look_ups", __name__)
 
     @blueprint.get("/internal/certificates")
     @callers(RA)
