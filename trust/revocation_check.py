@@ -1,0 +1,129 @@
+"""The revocation step of path validation (RFC 5280 6.1.3 (a)(3)): the verdict on the evidence as a rejection.
+
+revocation.py weighs the evidence; here it is asked, and the keys that signed CRLs are found. A CRL issuer
+with a certificate of its own needs a path of its own, for which path.py's validation is called back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from trust.certificate import Certificate
+from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer, check_crl_signing
+from trust.encoding.certificate import KeyUsage
+from trust.errors import TrustError
+from trust.path_builder import BudgetError, PathBuilder
+from trust.path_steps import date_text
+from trust.report import PathReport, Reason, Rejection, reject
+from trust.revocation import RevocationPolicy, StatusQuestion, certificate_status
+from trust.status import CertStatus, CRLReason
+from trust.validation_inputs import ValidationInputs
+
+# A CRL issuer with a certificate of its own needs a path, whose certificates need CRLs: so deep, no deeper.
+MAXIMUM_CRL_ISSUER_DEPTH = 3
+_NOT_THE_SIGNER = frozenset(("crl-other-issuer", "crl-other-key"))
+
+# Validates a CRL issuer's certificate within the same budget, knowing which CRL issuers are being validated.
+CRLIssuerValidation = Callable[[Certificate, ValidationInputs, frozenset[Certificate]], PathReport]
+
+
+@dataclass(frozen=True)
+class RevocationChecker:
+    """The revocation checks of one validation; CRL issuers' paths share its builder and budget."""
+
+    inputs: ValidationInputs
+    at: datetime
+    builder: PathBuilder
+    pending: frozenset[Certificate]
+    validate_crl_issuer: CRLIssuerValidation
+
+    def check_revocation(self, certificate: Certificate, issuer: Certificate) -> Rejection | None:
+        """The certificate is not revoked, by evidence that counts."""
+        policy = self.inputs.revocation_policy
+        if policy is RevocationPolicy.NOT_CHECKED:
+            return None
+        verdict = certificate_status(certificate, issuer, self._question())
+        if verdict.status is CertStatus.GOOD:
+            return None
+        answer = verdict.answer
+        if answer is not None and answer.status is CertStatus.REVOKED:
+            on_hold = answer.reason is CRLReason.CERTIFICATE_HOLD
+            reason = Reason.ON_HOLD if on_hold else Reason.REVOKED
+            return reject(reason, certificate, _revocation_text(answer.revoked_at, answer.reason))
+        if policy is RevocationPolicy.SOFT_FAIL:
+            return None
+        detail = f" ({', '.join(verdict.complaints)})" if verdict.complaints else ""
+        return reject(Reason.REVOCATION_UNKNOWN, certificate, detail)
+
+    def _question(self) -> StatusQuestion:
+        """What to ask of the evidence."""
+        evidence_at = self.inputs.evidence_at or self.at
+        return StatusQuestion(
+            self.inputs.revocation,
+            evidence_at,
+            self._verify_crl,
+            past=self.at if evidence_at > self.at else None,
+            freshness=self.inputs.freshness,
+            algorithms=self.inputs.algorithms,
+            nonce=self.inputs.ocsp_nonce,
+        )
+
+    def _verify_crl(
+        self, crl: CertificateRevocationList, certificate: Certificate, issuer: Certificate
+    ) -> None:
+        """6.3.3 (f), (g): the CRL is signed by the issuer's key, or by another key certified for its name."""
+        evidence_at = self.inputs.evidence_at or self.at
+        refusal: TrustError | None = None
+        candidates = dict.fromkeys((issuer, *self.builder.named(crl.issuer)))
+        for candidate in candidates:
+            try:
+                check_crl_issuer(crl, candidate)
+                check_crl_signing(candidate)
+                self.builder.budget.spend("signatures")
+                crl.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
+                if candidate.public_key != issuer.public_key:
+                    self._check_crl_issuer_path(candidate, certificate)
+            except BudgetError:
+                raise
+            except TrustError as error:
+                # A candidate that is not the CRL's signer at all tells less than one that may not be.
+                if refusal is None or refusal.code in _NOT_THE_SIGNER:
+                    refusal = error
+                continue
+            return
+        raise refusal or CRLError("the CRL's issuer is not known", code="crl-other-issuer")
+
+    def _check_crl_issuer_path(self, candidate: Certificate, certificate: Certificate) -> None:
+        """6.3.3 (f): a CRL issuer that is not the issuer itself has a valid path of its own."""
+        if candidate in self.inputs.anchors:
+            return
+        if (
+            candidate in self.pending
+            or len(self.pending) >= MAXIMUM_CRL_ISSUER_DEPTH
+            or candidate == certificate
+        ):
+            raise CRLError(
+                "the CRL's issuer vouches for itself", code="crl-issuer-circular", clause="RFC 5280 6.3.3"
+            )
+        inputs = replace(
+            self.inputs,
+            initial_policies=frozenset(),
+            initial_explicit_policy=False,
+            required_key_usage=frozenset((KeyUsage.CRL_SIGN,)),
+            required_extended_key_usage=None,
+        )
+        report = self.validate_crl_issuer(candidate, inputs, self.pending | {candidate})
+        if not report.valid:
+            raise CRLError(
+                f"the CRL's issuer is not valid: {report.rejections[0].code}",
+                code="crl-issuer-invalid",
+                clause="RFC 5280 6.3.3 (f)",
+            )
+
+
+def _revocation_text(revoked_at: datetime | None, reason: CRLReason | None) -> str:
+    """When and why, for a report."""
+    why = CRLReason.UNSPECIFIED if reason is None else reason
+    return f"{why.text}, {date_text(revoked_at)}" if revoked_at else why.text
