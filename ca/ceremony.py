@@ -46,16 +46,10 @@ from ca.publication import CrlView, issuer_key_id, sign_crl
 from ca.service import CertificateAuthority
 from ca.settings import AuthoritySettings
 from runtime.database import Database
-from runtime.keys import (
-    KeyAlgorithm,
-    KeySigner,
-    generate_private_key,
-    load_signer,
-    read_passphrase,
-    save_private_key,
-    write_secret,
-)
+from runtime.key_file import save_private_key
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_signer
 from runtime.migration import migrate
+from runtime.secret_file import read_passphrase, write_secret
 from trust.certificate import Certificate
 from trust.encoding.certificate import (
     CertificateFields,

@@ -14,7 +14,8 @@ from ca.models import SCHEMA_REVISION, AuditRecord, AuthorityState, StatusChange
 from ca.settings import AuthoritySettings
 from runtime.audit import AuditLog
 from runtime.database import Database, check_schema
-from runtime.keys import load_signer, read_passphrase
+from runtime.keys import load_signer
+from runtime.secret_file import read_passphrase
 from trust.certificate import Certificate, load_pem_certificates
 from trust.status import CRLReason
 

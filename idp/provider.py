@@ -17,7 +17,7 @@ from idp.token_keys import TokenKeys
 from runtime import clock
 from runtime.audit import AuditLog
 from runtime.database import Database
-from runtime.keys import read_secret, write_secret
+from runtime.secret_file import read_secret, write_secret
 
 _SECRET_BYTES = 32
 

@@ -17,14 +17,9 @@ from idp.errors import SigningKeyError
 from idp.strict_json import StrictJsonError, read_json_object
 from idp.tokens import SigningKey, VerificationKey
 from idp.vocabulary import SigningAlgorithm
-from runtime.keys import (
-    KeyAlgorithm,
-    KeySigner,
-    generate_private_key,
-    load_signer,
-    save_private_key,
-    write_secret,
-)
+from runtime.key_file import save_private_key
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_signer
+from runtime.secret_file import write_secret
 
 _MANIFEST = "keys.json"
 _KINDS = {SigningAlgorithm.ES256: KeyAlgorithm.P256, SigningAlgorithm.RS256: KeyAlgorithm.RSA3072}

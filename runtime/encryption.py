@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from runtime.errors import KeyFileError, SealedDataError
-from runtime.keys import read_secret, write_secret
+from runtime.secret_file import read_secret, write_secret
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12

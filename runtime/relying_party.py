@@ -25,7 +25,7 @@ from joserfc.errors import JoseError
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
-from runtime.keys import read_secret
+from runtime.secret_file import read_secret
 from runtime.web.locale import language
 from runtime.web.policy import allow_source
 from runtime.web.problem import abort_with

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from runtime.keys import load_private_key, read_passphrase
+from runtime.key_file import load_private_key
 from runtime.process import die_with_parent
+from runtime.secret_file import read_passphrase
 from runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:

@@ -212,7 +212,8 @@ def _file_key(
     key: Path, certificate: Path | None, passphrase_file: Path | None, chain: Sequence[Certificate]
 ) -> SigningKey:
     """Load a key file and its certificate."""
-    from runtime.keys import load_signer, read_passphrase
+    from runtime.keys import load_signer
+    from runtime.secret_file import read_passphrase
 
     if certificate is None:
         raise click.UsageError("Give the key's certificate, too: --certificate FILE.pem")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.keys import KeySigner, load_signer, read_passphrase
+from runtime.keys import KeySigner, load_signer
+from runtime.secret_file import read_passphrase
 from runtime.settings import ServiceSettings
 from signing.errors import SigningError
 from trust.certificate import load_pem_certificates

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runtime import clock
-from runtime.keys import read_passphrase
+from runtime.secret_file import read_passphrase
 from tongxing import archive
 from tongxing.layout import TownLayout
 from tongxing.services import read_settings_file

@@ -21,7 +21,7 @@ from cardreader.piv import PinStatus, PivCard
 from cardreader.piv_terms import check_pin
 from cardreader.signer import AskPin, CardSigner
 from cardreader.virtual.reader import VirtualReader
-from runtime.keys import read_secret, write_secret
+from runtime.secret_file import read_secret, write_secret
 from tongxing.cards import MASTER_KEY_BYTES, CardDesk, card_signer, random_puk, read_card_certificate
 
 _SUFFIX = ".json"

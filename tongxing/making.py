@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from runtime import clock
 from runtime.encryption import DataKey
-from runtime.keys import read_passphrase, write_secret
 from runtime.migration import migrate
+from runtime.secret_file import read_passphrase, write_secret
 from runtime.settings import load_settings
 from tongxing.cards import MASTER_KEY_BYTES, CardDesk, virtual_desk
 from tongxing.layout import TownLayout

@@ -26,8 +26,9 @@ from ca.settings import RegistrationSettings
 from runtime import clock
 from runtime.database import Database
 from runtime.encryption import DataKey
-from runtime.keys import KeyAlgorithm, read_passphrase
+from runtime.keys import KeyAlgorithm
 from runtime.migration import migrate
+from runtime.secret_file import read_passphrase
 from runtime.settings import load_settings, read_document
 from trust.errors import TrustError
 

@@ -25,9 +25,9 @@ from ca.settings import RegistrationSettings
 from runtime import clock
 from runtime.internal import InternalClient, RevocationSource
 from runtime.jobs import Job
-from runtime.keys import read_secret
 from runtime.relying_party import RelyingParty
 from runtime.revocation import RevocationFetcher
+from runtime.secret_file import read_secret
 from runtime.web import WsgiCallable, create_flask
 
 AUTHORITY = "ca"

@@ -17,7 +17,8 @@ from runtime import clock
 from runtime.database import Database, check_schema
 from runtime.internal import InternalClient
 from runtime.jobs import Job
-from runtime.keys import load_signer, read_passphrase
+from runtime.keys import load_signer
+from runtime.secret_file import read_passphrase
 from runtime.web import WsgiCallable, create_flask, hot_paths
 from trust.certificate import Certificate, load_pem_certificates
 

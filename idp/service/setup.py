@@ -10,8 +10,8 @@ from idp.service.audit_actions import Action
 from idp.settings import SERVICE, IdpSettings
 from idp.token_keys import TokenKeys, create_token_keys, load_token_keys, rotate_token_keys
 from runtime.audit import AuditLog
-from runtime.keys import read_passphrase
 from runtime.migration import migrate
+from runtime.secret_file import read_passphrase
 
 _AUDIT = AuditLog(AuditRecord)
 

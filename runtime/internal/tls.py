@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from runtime.errors import KeyFileError
-from runtime.keys import read_passphrase
+from runtime.secret_file import read_passphrase
 
 
 def server_context(certificate: Path, key: Path, passphrase: Path, trusted: Iterable[Path]) -> ssl.SSLContext:

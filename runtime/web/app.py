@@ -12,7 +12,7 @@ import flask
 import jinja2
 
 from runtime import clock, metrics
-from runtime.keys import read_secret
+from runtime.secret_file import read_secret
 from runtime.settings import ServiceSettings
 from runtime.web import csrf, locale, policy, problem, rate_limit, request, session, wording
 

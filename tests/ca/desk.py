@@ -16,7 +16,8 @@ from ca.registration.register import Register
 from ca.service import CertificateAuthority, IssuedView
 from ca.settings import AuthoritySettings
 from runtime.encryption import DataKey
-from runtime.keys import KeySigner, generate_private_key, write_secret
+from runtime.keys import KeySigner, generate_private_key
+from runtime.secret_file import write_secret
 from trust.approval import sign_approval
 from trust.certificate import Certificate
 from trust.encoding.request import sign_request

@@ -21,7 +21,7 @@ from idp.provider import CardLogin, Provider
 from idp.service import initialise, register_client
 from idp.settings import IdpSettings
 from idp.web import assemble, load_provider
-from runtime.keys import write_secret
+from runtime.secret_file import write_secret
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ISSUER = "https://login.example"

@@ -4,7 +4,7 @@ import pytest
 
 from runtime.encryption import DataKey
 from runtime.errors import KeyFileError, SealedDataError
-from runtime.keys import write_secret
+from runtime.secret_file import write_secret
 
 NUMBER = "11010519491231002X"
 

@@ -6,16 +6,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from runtime.errors import KeyFileError
-from runtime.keys import (
-    KeyAlgorithm,
-    KeySigner,
-    generate_private_key,
-    load_signer,
-    read_passphrase,
-    read_secret,
-    save_private_key,
-    write_secret,
-)
+from runtime.key_file import save_private_key
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_signer
+from runtime.secret_file import read_passphrase, read_secret, write_secret
 from trust.algorithms import verify_signature
 
 PASSPHRASE = b"correct horse"

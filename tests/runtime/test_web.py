@@ -7,7 +7,7 @@ from pathlib import Path
 import flask
 import pytest
 
-from runtime.keys import write_secret
+from runtime.secret_file import write_secret
 from runtime.settings import ServiceSettings
 from runtime.web import (
     abort_with,

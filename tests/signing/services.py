@@ -6,8 +6,8 @@ from pathlib import Path
 
 from runtime.database import Database
 from runtime.encryption import DataKey
-from runtime.keys import write_secret
 from runtime.migration import migrate
+from runtime.secret_file import write_secret
 from signing.settings import SigningSettings, TimestampSettings
 from tests.signing.pki import Holder, Pki
 
