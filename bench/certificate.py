@@ -20,14 +20,13 @@ from bench.material import (
     SUBJECT_KEY,
     SUBJECT_NAME,
 )
-from trust.encoding.certificate import (
-    CertificateFields,
+from trust.encoding.certificate import CertificateFields, sign_certificate
+from trust.encoding.extensions import (
     KeyUsage,
     authority_key_identifier,
     certificate_policies,
     crl_distribution_points,
     key_usage,
-    sign_certificate,
     subject_key_identifier,
 )
 

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 
 from bench.harness import Comparison, compare
 from bench.material import AT, ISSUER, ISSUER_KEY, ISSUER_NAME, LATER, SERIAL_NUMBER
-from trust.encoding.certificate import key_identifier
 from trust.encoding.crl import RevokedEntry, encode_crl, encode_revoked_entry
+from trust.encoding.extensions import key_identifier
 from trust.status import CRLReason
 
 _OUR_SIZES = (100, 1_000, 10_000, 100_000)

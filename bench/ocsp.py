@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 from bench.certificate import ours as leaf_der
 from bench.harness import Comparison, compare
 from bench.material import AT, ISSUER, ISSUER_KEY, ISSUER_NAME, LATER, SERIAL_NUMBER
-from trust.encoding.certificate import key_identifier
+from trust.encoding.extensions import key_identifier
 from trust.encoding.ocsp import SingleAnswer, encode_cert_id, encode_ocsp_response
 from trust.status import CertStatus
 

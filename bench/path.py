@@ -12,14 +12,13 @@ from bench.harness import Comparison, compare
 from bench.material import AT, LATER, SUBJECT, name
 from runtime.keys import KeySigner
 from trust.certificate import Certificate
-from trust.encoding.certificate import (
-    CertificateFields,
+from trust.encoding.certificate import CertificateFields, sign_certificate
+from trust.encoding.extensions import (
     Extension,
     KeyUsage,
     authority_key_identifier,
     basic_constraints,
     key_usage,
-    sign_certificate,
     subject_key_identifier,
 )
 from trust.path import RevocationPolicy, ValidationInputs, validate_path

@@ -16,7 +16,7 @@ from ca.issuance import digest_of
 from trust.approval import parse_approval, parse_statement
 from trust.certificate import Certificate
 from trust.cms import verify_signed_data
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path import RevocationEvidence, ValidationInputs, validate_path
 from trust.profile_policy import CertificateKind, kind_of, policy_oid

@@ -51,8 +51,8 @@ from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_sig
 from runtime.migration import migrate
 from runtime.secret_file import read_passphrase, write_secret
 from trust.certificate import Certificate
-from trust.encoding.certificate import (
-    CertificateFields,
+from trust.encoding.certificate import CertificateFields, sign_certificate
+from trust.encoding.extensions import (
     Extension,
     KeyUsage,
     authority_information_access,
@@ -61,7 +61,6 @@ from trust.encoding.certificate import (
     certificate_policies,
     crl_distribution_points,
     key_usage,
-    sign_certificate,
     subject_key_identifier,
 )
 from trust.encoding.request import sign_request

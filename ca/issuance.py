@@ -14,16 +14,14 @@ from datetime import datetime, timedelta
 from ca.errors import CaError, PreparationError
 from ca.profiles import AlternativeNames, Profile
 from trust.certificate import Certificate
-from trust.encoding.certificate import (
-    CertificateFields,
+from trust.encoding.certificate import CertificateFields, assemble, encode_tbs_certificate
+from trust.encoding.extensions import (
     Extension,
     KeyUsage,
-    assemble,
     authority_information_access,
     authority_key_identifier,
     certificate_policies,
     crl_distribution_points,
-    encode_tbs_certificate,
     extended_key_usage,
     key_identifier,
     key_usage,

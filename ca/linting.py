@@ -15,7 +15,8 @@ from ca.errors import LintError
 from ca.issuance import Issuer
 from ca.profiles import AlternativeNames, Profile, SubjectShape
 from trust.certificate import Certificate
-from trust.encoding.certificate import assemble, key_identifier
+from trust.encoding.certificate import assemble
+from trust.encoding.extensions import key_identifier
 from trust.errors import TrustError
 from trust.identifiers import IdentifierError, check_resident_identity_number
 from trust.names import NameAttribute, decode_name, names_match

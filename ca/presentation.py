@@ -11,7 +11,8 @@ from ca.issuance import digest_of
 from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
 from trust.encoding import der
-from trust.encoding.certificate import KeyUsage, assemble
+from trust.encoding.certificate import assemble
+from trust.encoding.extensions import KeyUsage
 from trust.names import NameAttribute
 from trust.public_key import load_public_key
 from trust.vocabulary import ExtendedKeyUsage

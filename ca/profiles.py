@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from ca.errors import ProfileError
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.names import citizen_subject, enterprise_subject, officer_subject, service_subject
 from trust.profile_policy import CertificateKind
 from trust.vocabulary import ExtendedKeyUsage

@@ -18,8 +18,8 @@ from ca.context import AuthorityContext, lock_state
 from ca.errors import PublicationError
 from ca.models import IssuedCertificate, PublishedCRL, Standing, StatusChange, StatusEvent
 from trust.certificate import Certificate
-from trust.encoding.certificate import key_identifier
 from trust.encoding.crl import RevokedEntry, encode_crl
+from trust.encoding.extensions import key_identifier
 from trust.signer import Signer
 from trust.status import CRLReason
 

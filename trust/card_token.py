@@ -28,7 +28,7 @@ from trust.algorithms import (
     verify_with,
 )
 from trust.certificate import Certificate, CertificateError
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.names import names_match
 from trust.public_key import AlgorithmError, PublicKey, load_public_key

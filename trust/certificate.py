@@ -19,8 +19,8 @@ from typing import TypeVar
 
 from trust import extensions as reading
 from trust.encoding import der
-from trust.encoding.certificate import Extension, KeyUsage
 from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.extensions import Extension, KeyUsage
 from trust.errors import TrustError
 from trust.extensions import (
     AlternativeNames,

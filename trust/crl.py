@@ -22,8 +22,8 @@ from trust.algorithms import (
 )
 from trust.certificate import Certificate, CertificateError, read_extensions
 from trust.encoding import der
-from trust.encoding.certificate import Extension, KeyUsage
 from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.extensions import Extension, KeyUsage
 from trust.errors import TrustError
 from trust.extensions import (
     GeneralName,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from trust.encoding import der
-from trust.encoding.certificate import KeyUsage
 from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.extensions import KeyUsage
 
 MAXIMUM_GENERAL_NAMES = 4096
 

@@ -22,7 +22,7 @@ from trust.algorithms import (
 )
 from trust.certificate import Certificate
 from trust.crl_check import DEFAULT_CLOCK_SKEW, StatusAnswer
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.encoding.ocsp import CertID, OCSPResponseStatus
 from trust.names import names_match
 from trust.ocsp_response import OCSPAnswer, OCSPError, OCSPResponse, parse_ocsp_response

@@ -11,7 +11,7 @@ from datetime import datetime
 from trust.algorithms import check_public_key
 from trust.certificate import Certificate
 from trust.constraints import ConstraintError, ConstraintState, read_name_constraints
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import BudgetError, Path
 from trust.policy import PolicyGraph

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer, check_crl_signing
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import BudgetError, PathBuilder
 from trust.path_steps import date_text

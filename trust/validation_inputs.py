@@ -7,7 +7,7 @@ from datetime import datetime
 
 from trust.algorithms import DEFAULT_ALGORITHM_POLICY, AlgorithmPolicy
 from trust.certificate import Certificate
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.revocation import Freshness, RevocationEvidence, RevocationPolicy
 
 MAXIMUM_PATH_LENGTH = 16

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from ca.errors import StatusSourceError
 from trust.certificate import Certificate
-from trust.encoding.certificate import key_identifier
+from trust.encoding.extensions import key_identifier
 from trust.encoding.ocsp import (
     SHA1_OID,
     SHA256_OID,

@@ -12,7 +12,7 @@ from cardreader.piv import PivCard
 from cardreader.piv_terms import Slot
 from cardreader.prompt import Candidate
 from trust.certificate import Certificate
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.names import NameAttribute
 from trust.profile_policy import CertificateKind, kind_of

@@ -14,7 +14,7 @@ from idp.provider import CardLogin
 from idp.settings import IdpSettings
 from trust.card_token import CardToken, CardTokenError, verify_card_token
 from trust.certificate import Certificate
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.names import NameAttribute, check_subject_number
 from trust.path import Freshness, RevocationEvidence, RevocationPolicy, ValidationInputs, validate_path

@@ -11,7 +11,7 @@ from signing.judge.conclusion import Block, BlockConclusion, CheckResult, Failur
 from signing.judge.inputs import JudgeInputs
 from trust import report as path_report
 from trust.certificate import Certificate
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.path import ValidationInputs, validate_path
 from trust.report import PathReport, Rejection
 from trust.vocabulary import ExtendedKeyUsage

@@ -31,16 +31,14 @@ from ca.profiles import (
 )
 from runtime.keys import KeySigner, generate_private_key
 from tests.ca.desk import AT, HAIFENG, HOUR, LI_MING
-from trust.encoding.certificate import (
-    CertificateFields,
+from trust.encoding.certificate import CertificateFields, assemble, encode_tbs_certificate
+from trust.encoding.extensions import (
     Extension,
     KeyUsage,
-    assemble,
     authority_key_identifier,
     basic_constraints,
     certificate_policies,
     crl_distribution_points,
-    encode_tbs_certificate,
     extended_key_usage,
     key_usage,
     subject_key_identifier,

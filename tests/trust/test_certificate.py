@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.trust.authorities import authority, issue, name, new_key, root, signed_again
 from trust.certificate import Certificate, CertificateError, load_pem_certificates
 from trust.constraints import read_name_constraints
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.names import NameAttribute
 

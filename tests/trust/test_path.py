@@ -26,7 +26,7 @@ from tests.trust.authorities import (
     signed_again,
 )
 from trust.certificate import Certificate
-from trust.encoding.certificate import KeyUsage
+from trust.encoding.extensions import KeyUsage
 from trust.path import Freshness, RevocationEvidence, RevocationPolicy, ValidationInputs, validate_path
 from trust.report import PathError
 from trust.vocabulary import ExtendedKeyUsage

@@ -13,15 +13,9 @@ from functools import lru_cache
 from typing import Final
 
 from trust.encoding import der
-from trust.encoding.certificate import (
-    MAXIMUM_SERIAL_OCTETS,
-    Extension,
-    assemble,
-    authority_key_identifier,
-    check_serial_number,
-    encode_extensions,
-)
+from trust.encoding.certificate import MAXIMUM_SERIAL_OCTETS, assemble, check_serial_number
 from trust.encoding.der import Tag
+from trust.encoding.extensions import Extension, authority_key_identifier, encode_extensions
 from trust.errors import EncodingError
 from trust.signer import Signer
 from trust.status import CRLReason

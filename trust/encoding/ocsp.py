@@ -14,8 +14,8 @@ from enum import IntEnum
 from typing import Final
 
 from trust.encoding import der
-from trust.encoding.certificate import Extension, encode_extensions
 from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.extensions import Extension, encode_extensions
 from trust.errors import EncodingError, TrustError
 from trust.signer import Signer
 from trust.status import CertStatus, CRLReason

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from trust.encoding import der
-from trust.encoding.certificate import Extension, assemble, encode_extensions
+from trust.encoding.certificate import assemble
+from trust.encoding.extensions import Extension, encode_extensions
 from trust.signer import Signer
 
 EXTENSION_REQUEST: Final = "1.2.840.113549.1.9.14"

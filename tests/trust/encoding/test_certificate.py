@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from tests.trust.samples import AT, authority, openssl, signer
 from trust.encoding import certificate as writing
-from trust.encoding import der
-from trust.encoding.certificate import CertificateFields, Extension, KeyUsage
+from trust.encoding import der, extensions
+from trust.encoding.certificate import CertificateFields
+from trust.encoding.extensions import Extension, KeyUsage
 from trust.encoding.request import sign_request
 from trust.errors import EncodingError, TrustError
 from trust.names import NameAttribute, encode_name
@@ -50,7 +51,7 @@ def key_usages(draw):
         bits -= {KeyUsage.ENCIPHER_ONLY, KeyUsage.DECIPHER_ONLY}
     bits = bits or {KeyUsage.DIGITAL_SIGNATURE}
     theirs = x509.KeyUsage(*(bit in bits for bit in KeyUsage))
-    return writing.key_usage(*bits), theirs, True
+    return extensions.key_usage(*bits), theirs, True
 
 
 @st.composite
@@ -64,30 +65,30 @@ def extension_pairs(draw):
     ca, length = draw(st.sampled_from([(False, None), (True, None), (True, 0), (True, 300)]))
     general = [x509.UniformResourceIdentifier(url) for url in points]
     pairs = [
-        (writing.basic_constraints(ca, length), x509.BasicConstraints(ca, length), True),
+        (extensions.basic_constraints(ca, length), x509.BasicConstraints(ca, length), True),
         draw(key_usages()),
         (
-            writing.extended_key_usage(*purposes),
+            extensions.extended_key_usage(*purposes),
             x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose) for purpose in purposes]),
             False,
         ),
         (
-            writing.subject_key_identifier(key.public_key),
+            extensions.subject_key_identifier(key.public_key),
             x509.SubjectKeyIdentifier.from_public_key(key.key.public_key()),
             False,
         ),
         (
-            writing.authority_key_identifier(key.public_key),
+            extensions.authority_key_identifier(key.public_key),
             x509.AuthorityKeyIdentifier.from_issuer_public_key(key.key.public_key()),
             False,
         ),
         (
-            writing.crl_distribution_points(*points),
+            extensions.crl_distribution_points(*points),
             x509.CRLDistributionPoints([x509.DistributionPoint(general, None, None, None)]),
             False,
         ),
         (
-            writing.authority_information_access(ocsp=points, ca_issuers=points[:1]),
+            extensions.authority_information_access(ocsp=points, ca_issuers=points[:1]),
             x509.AuthorityInformationAccess(
                 [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, name) for name in general]
                 + [x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, general[0])]
@@ -95,7 +96,7 @@ def extension_pairs(draw):
             False,
         ),
         (
-            writing.certificate_policies(*policies, cps=cps),
+            extensions.certificate_policies(*policies, cps=cps),
             x509.CertificatePolicies(
                 [
                     x509.PolicyInformation(x509.ObjectIdentifier(policy), [cps] if cps else None)
@@ -105,7 +106,7 @@ def extension_pairs(draw):
             False,
         ),
         (
-            writing.subject_alternative_name(
+            extensions.subject_alternative_name(
                 dns=["a.example"], uri=points, email=["a@b.example"], ip=["127.0.0.1", "::1"]
             ),
             x509.SubjectAlternativeName(
@@ -119,7 +120,7 @@ def extension_pairs(draw):
             ),
             False,
         ),
-        (writing.ocsp_no_check(), x509.OCSPNoCheck(), False),
+        (extensions.ocsp_no_check(), x509.OCSPNoCheck(), False),
     ]
     chosen = draw(st.lists(st.sampled_from(pairs), unique_by=lambda pair: pair[0].oid))
     return draw(st.permutations(chosen))
@@ -204,11 +205,11 @@ def test_openssl_verifies_a_strict_chain(tmp_path, kind):
         subject=encode_name([(NameAttribute.COUNTRY, "CN"), (NameAttribute.COMMON_NAME, "王小明")]),
         public_key=leaf.public_key,
         extensions=(
-            writing.key_usage(KeyUsage.NON_REPUDIATION),
-            writing.subject_key_identifier(leaf.public_key),
-            writing.authority_key_identifier(root.signer.public_key),
-            writing.certificate_policies("1.3.6.1.4.1.32473.1.1.2"),
-            writing.crl_distribution_points(URL),
+            extensions.key_usage(KeyUsage.NON_REPUDIATION),
+            extensions.subject_key_identifier(leaf.public_key),
+            extensions.authority_key_identifier(root.signer.public_key),
+            extensions.certificate_policies("1.3.6.1.4.1.32473.1.1.2"),
+            extensions.crl_distribution_points(URL),
         ),
     )
     certificate = tmp_path / "leaf.der"
@@ -225,13 +226,15 @@ def test_key_identifiers_are_the_librarys():
     for kind in ("rsa", "p256", "ed25519"):
         key = signer(kind)
         expected = x509.SubjectKeyIdentifier.from_public_key(key.key.public_key()).digest
-        assert writing.key_identifier(key.public_key) == expected
+        assert extensions.key_identifier(key.public_key) == expected
 
 
 def test_an_authority_key_identifier_takes_the_identifier_itself():
     key = signer("p256")
-    identifier = writing.key_identifier(key.public_key)
-    assert writing.authority_key_identifier(identifier) == writing.authority_key_identifier(key.public_key)
+    identifier = extensions.key_identifier(key.public_key)
+    assert extensions.authority_key_identifier(identifier) == extensions.authority_key_identifier(
+        key.public_key
+    )
 
 
 def fields(**changes):
@@ -255,7 +258,7 @@ def fields(**changes):
         ({"serial_number": 2**159}, "serial-number"),
         ({"not_valid_after": AT - timedelta(seconds=1)}, "validity-order"),
         ({"not_valid_before": datetime(2026, 1, 1), "not_valid_after": datetime(2027, 1, 1)}, "der-time"),  # noqa: DTZ001
-        ({"extensions": (writing.ocsp_no_check(), writing.ocsp_no_check())}, "extension-repeated"),
+        ({"extensions": (extensions.ocsp_no_check(), extensions.ocsp_no_check())}, "extension-repeated"),
         ({"extensions": (Extension("nonsense", False, b""),)}, "der-oid"),
     ],
 )
@@ -274,19 +277,19 @@ def test_a_signer_with_another_algorithm_is_refused():
 @pytest.mark.parametrize(
     "build",
     [
-        writing.key_usage,
-        writing.extended_key_usage,
-        writing.crl_distribution_points,
-        writing.certificate_policies,
-        writing.subject_alternative_name,
-        writing.authority_information_access,
-        lambda: writing.basic_constraints(False, 1),
-        lambda: writing.basic_constraints(True, -1),
-        lambda: writing.subject_alternative_name(dns=["中文.example"]),
-        lambda: writing.subject_alternative_name(dns=[""]),
-        lambda: writing.subject_alternative_name(ip=["127.0.0.256"]),
-        lambda: writing.crl_distribution_points("http://é"),
-        lambda: writing.certificate_policies("not an oid"),
+        extensions.key_usage,
+        extensions.extended_key_usage,
+        extensions.crl_distribution_points,
+        extensions.certificate_policies,
+        extensions.subject_alternative_name,
+        extensions.authority_information_access,
+        lambda: extensions.basic_constraints(False, 1),
+        lambda: extensions.basic_constraints(True, -1),
+        lambda: extensions.subject_alternative_name(dns=["中文.example"]),
+        lambda: extensions.subject_alternative_name(dns=[""]),
+        lambda: extensions.subject_alternative_name(ip=["127.0.0.256"]),
+        lambda: extensions.crl_distribution_points("http://é"),
+        lambda: extensions.certificate_policies("not an oid"),
     ],
 )
 def test_extensions_that_may_not_be_written(build):

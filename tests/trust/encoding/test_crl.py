@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trust.samples import AT, authority, name, openssl, party, signer
-from trust.encoding.certificate import key_identifier
 from trust.encoding.crl import RevokedEntry, encode_crl, encode_revoked_entry, encode_tbs_crl
+from trust.encoding.extensions import key_identifier
 from trust.errors import TrustError
 from trust.status import CRLReason
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.trust.samples import AT, authority, name, openssl, party
 from trust.encoding import der
-from trust.encoding.certificate import Extension, encode_extensions, key_identifier
+from trust.encoding.extensions import Extension, encode_extensions, key_identifier
 from trust.encoding.ocsp import (
     MAXIMUM_CERT_IDS,
     OCSPRequestError,
