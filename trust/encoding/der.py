@@ -62,6 +62,12 @@ class Tag(IntEnum):
     SET = 0x31
 
 
+# The tags of the hot paths, since looking one up in an enumeration costs as much as writing an element.
+_BOOLEAN, _INTEGER, _SEQUENCE = int(Tag.BOOLEAN), int(Tag.INTEGER), int(Tag.SEQUENCE)
+_BIT_STRING, _OCTET_STRING = int(Tag.BIT_STRING), int(Tag.OCTET_STRING)
+
+
+@lru_cache(maxsize=2 * _HIGH_TAG)
 def context(number: int, *, constructed: bool = True) -> int:
     """The identifier octet of context-specific tag [number]."""
     if not 0 <= number < _HIGH_TAG:
@@ -75,15 +81,20 @@ def context(number: int, *, constructed: bool = True) -> int:
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: identifier octet, minimal length, content."""
     length = len(content)
+    # The usual lengths are written out: formatting is twice as fast as putting octets together.
     if length < _LONG_LENGTH:
-        return bytes((tag, length)) + content
+        return b"%c%c%b" % (tag, length, content)
+    if length < 1 << 8:
+        return b"%c\x81%c%b" % (tag, length, content)
+    if length < 1 << 16:
+        return b"%c\x82%c%c%b" % (tag, length >> 8, length & 0xFF, content)
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
     return bytes((tag, _LONG_LENGTH | len(octets))) + octets + content
 
 
 def sequence(*parts: bytes) -> bytes:
     """SEQUENCE of encoded parts; an absent OPTIONAL part is b""."""
-    return tlv(Tag.SEQUENCE, b"".join(parts))
+    return tlv(_SEQUENCE, b"".join(parts))
 
 
 def set_of(*parts: bytes) -> bytes:
@@ -99,7 +110,7 @@ def _integer_content(value: int) -> bytes:
 
 def integer(value: int) -> bytes:
     """INTEGER."""
-    return tlv(Tag.INTEGER, _integer_content(value))
+    return tlv(_INTEGER, _integer_content(value))
 
 
 def enumerated(value: int) -> bytes:
@@ -109,7 +120,7 @@ def enumerated(value: int) -> bytes:
 
 def boolean(value: bool) -> bytes:
     """BOOLEAN: 00 or FF (X.690 11.1)."""
-    return tlv(Tag.BOOLEAN, b"\xff" if value else b"\x00")
+    return tlv(_BOOLEAN, b"\xff" if value else b"\x00")
 
 
 def null() -> bytes:
@@ -138,12 +149,12 @@ def _arc(value: int) -> bytes:
 
 def octet_string(content: bytes) -> bytes:
     """OCTET STRING."""
-    return tlv(Tag.OCTET_STRING, content)
+    return tlv(_OCTET_STRING, content)
 
 
 def bit_string(content: bytes, unused: int = 0) -> bytes:
     """BIT STRING of whole octets, of which the last `unused` bits do not count."""
-    return tlv(Tag.BIT_STRING, bytes((unused,)) + content)
+    return tlv(_BIT_STRING, b"%c%b" % (unused, content))
 
 
 def named_bits(bits: Iterable[int]) -> bytes:
@@ -192,15 +203,30 @@ def _utc(at: datetime) -> datetime:
 
 def time(at: datetime) -> bytes:
     """Time as certificates and CRLs write it: UTCTime until 2049, then GeneralizedTime (RFC 5280 4.1.2.5)."""
-    moment = _utc(at)
-    if _FIRST_YEAR_OF_UTC_TIME <= moment.year < _FIRST_YEAR_AFTER_UTC_TIME:
-        return tlv(Tag.UTC_TIME, _digits(moment)[2:])
-    return generalized_time(moment)
+    return _encode_time(_utc(at))
 
 
 def generalized_time(at: datetime) -> bytes:
     """GeneralizedTime in UTC with whole seconds (RFC 5280 4.1.2.5.2)."""
-    return tlv(Tag.GENERALIZED_TIME, _digits(_utc(at)))
+    return _encode_generalized_time(_utc(at))
+
+
+# What is written at one moment names the same few moments. Only moments in UTC are remembered: two that
+# differ in `fold` alone are equal to a dictionary, but an hour apart.
+
+
+@lru_cache(maxsize=1024)
+def _encode_time(at: datetime) -> bytes:
+    """Time of a moment in UTC."""
+    if _FIRST_YEAR_OF_UTC_TIME <= at.year < _FIRST_YEAR_AFTER_UTC_TIME:
+        return tlv(Tag.UTC_TIME, _digits(at)[2:])
+    return _encode_generalized_time(at)
+
+
+@lru_cache(maxsize=1024)
+def _encode_generalized_time(at: datetime) -> bytes:
+    """GeneralizedTime of a moment in UTC."""
+    return tlv(Tag.GENERALIZED_TIME, _digits(at))
 
 
 def _digits(at: datetime) -> bytes:

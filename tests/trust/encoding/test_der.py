@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 from asn1crypto import core
@@ -84,6 +84,25 @@ def test_times_follow_rfc_5280(at, encoded):
 def test_a_time_without_zone_is_refused():
     with pytest.raises(DerError):
         der.time(datetime(2026, 1, 1))  # noqa: DTZ001 - the bad input
+
+
+class _ClockSetBack(tzinfo):
+    """A zone whose every hour happens twice: an hour ahead first, then (fold 1) in UTC."""
+
+    def utcoffset(self, at):
+        return timedelta(hours=1 - at.fold)
+
+    def dst(self, at):
+        return None
+
+
+def test_the_hour_that_happens_twice_is_written_as_two_moments():
+    zone = _ClockSetBack()
+    first, second = (datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold) for fold in (0, 1))
+    assert der.time(first) == b"\x17\x0d261025013000Z"
+    assert der.time(second) == b"\x17\x0d261025023000Z"
+    assert der.generalized_time(first) == b"\x18\x0f20261025013000Z"
+    assert der.generalized_time(second) == b"\x18\x0f20261025023000Z"
 
 
 @given(st.lists(st.binary(max_size=6), max_size=6))
