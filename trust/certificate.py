@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
 from trust import extensions as reading
 from trust.encoding import der
-from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.der import DerError, Element, Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
 from trust.errors import TrustError
 from trust.extensions import (
@@ -29,6 +29,7 @@ from trust.extensions import (
     DistributionPoint,
     GeneralName,
     GeneralNameKind,
+    NameConstraints,
     PolicyConstraints,
 )
 from trust.names import NameAttribute, decode_name, name_to_text, names_match
@@ -120,8 +121,10 @@ class Certificate:
 
     def check_extensions(self) -> None:
         """One rule: every extension that is known here can be read (RFC 5280 4.2)."""
-        for attribute in _EXTENSION_ATTRIBUTES:
-            getattr(self, attribute)
+        for oid in self.extensions:
+            read = _READERS.get(oid)
+            if read is not None:
+                self._read(oid, read)
 
     # --- extensions ---
 
@@ -139,27 +142,27 @@ class Certificate:
                 clause=error.clause or "RFC 5280 4.2",
             ) from error
 
-    @cached_property
+    @property
     def basic_constraints(self) -> BasicConstraints | None:
         """RFC 5280 4.2.1.9."""
         return self._read(ExtensionOID.BASIC_CONSTRAINTS, reading.read_basic_constraints)
 
-    @cached_property
+    @property
     def key_usage(self) -> frozenset[KeyUsage] | None:
         """RFC 5280 4.2.1.3; None when the certificate does not say."""
         return self._read(ExtensionOID.KEY_USAGE, reading.read_key_usage)
 
-    @cached_property
+    @property
     def extended_key_usage(self) -> tuple[str, ...] | None:
         """The purposes' OIDs (RFC 5280 4.2.1.12); None when the certificate does not say."""
         return self._read(ExtensionOID.EXTENDED_KEY_USAGE, reading.read_oids)
 
-    @cached_property
+    @property
     def key_identifier(self) -> bytes | None:
         """Subject key identifier (RFC 5280 4.2.1.2)."""
         return self._read(ExtensionOID.SUBJECT_KEY_IDENTIFIER, reading.read_subject_key_identifier)
 
-    @cached_property
+    @property
     def authority_key(self) -> AuthorityKeyIdentifier | None:
         """The whole authority key identifier (RFC 5280 4.2.1.1)."""
         return self._read(ExtensionOID.AUTHORITY_KEY_IDENTIFIER, reading.read_authority_key_identifier)
@@ -169,33 +172,38 @@ class Certificate:
         """The issuer's key identifier (RFC 5280 4.2.1.1)."""
         return self.authority_key.key_identifier if self.authority_key else None
 
-    @cached_property
+    @property
     def policies(self) -> tuple[str, ...]:
         """Certificate policies' OIDs, empty without the extension (RFC 5280 4.2.1.4)."""
         return self._read(ExtensionOID.CERTIFICATE_POLICIES, reading.read_policies) or ()
 
-    @cached_property
+    @property
     def policy_mappings(self) -> tuple[tuple[str, str], ...]:
         """Pairs of issuer's and subject's policies (RFC 5280 4.2.1.5)."""
         return self._read(ExtensionOID.POLICY_MAPPINGS, reading.read_policy_mappings) or ()
 
-    @cached_property
+    @property
     def policy_constraints(self) -> PolicyConstraints | None:
         """RFC 5280 4.2.1.11."""
         return self._read(ExtensionOID.POLICY_CONSTRAINTS, reading.read_policy_constraints)
 
-    @cached_property
+    @property
     def inhibit_any_policy(self) -> int | None:
         """RFC 5280 4.2.1.14."""
         return self._read(ExtensionOID.INHIBIT_ANY_POLICY, reading.read_skip_certificates)
 
-    @cached_property
+    @property
+    def name_constraints(self) -> NameConstraints | None:
+        """RFC 5280 4.2.1.10; None without the extension."""
+        return self._read(ExtensionOID.NAME_CONSTRAINTS, reading.read_name_constraints)
+
+    @property
     def subject_alternative_name(self) -> AlternativeNames:
         """RFC 5280 4.2.1.6; empty without the extension."""
         read = self._read(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, reading.read_alternative_names)
         return read or AlternativeNames()
 
-    @cached_property
+    @property
     def distribution_points(self) -> tuple[DistributionPoint, ...]:
         """RFC 5280 4.2.1.13."""
         return self._read(ExtensionOID.CRL_DISTRIBUTION_POINTS, reading.read_distribution_points) or ()
@@ -216,7 +224,7 @@ class Certificate:
         """Where the issuer's certificate is published (RFC 5280 4.2.2.1)."""
         return self._access_urls(AccessMethod.CA_ISSUERS)
 
-    @cached_property
+    @property
     def access_locations(self) -> tuple[tuple[str, GeneralName], ...]:
         """Access methods and locations (RFC 5280 4.2.2.1)."""
         return self._read(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, reading.read_access_locations) or ()
@@ -227,20 +235,21 @@ class Certificate:
         return tuple(name.text for name in named if name.kind is GeneralNameKind.URI)
 
 
-_EXTENSION_ATTRIBUTES = (
-    "basic_constraints",
-    "key_usage",
-    "extended_key_usage",
-    "key_identifier",
-    "authority_key",
-    "policies",
-    "policy_mappings",
-    "policy_constraints",
-    "inhibit_any_policy",
-    "subject_alternative_name",
-    "distribution_points",
-    "access_locations",
-)
+_READERS: Mapping[str, Callable[[bytes], object]] = {
+    ExtensionOID.BASIC_CONSTRAINTS: reading.read_basic_constraints,
+    ExtensionOID.KEY_USAGE: reading.read_key_usage,
+    ExtensionOID.EXTENDED_KEY_USAGE: reading.read_oids,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER: reading.read_subject_key_identifier,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: reading.read_authority_key_identifier,
+    ExtensionOID.CERTIFICATE_POLICIES: reading.read_policies,
+    ExtensionOID.POLICY_MAPPINGS: reading.read_policy_mappings,
+    ExtensionOID.POLICY_CONSTRAINTS: reading.read_policy_constraints,
+    ExtensionOID.INHIBIT_ANY_POLICY: reading.read_skip_certificates,
+    ExtensionOID.NAME_CONSTRAINTS: reading.read_name_constraints,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME: reading.read_alternative_names,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS: reading.read_distribution_points,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: reading.read_access_locations,
+}
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -248,42 +257,66 @@ _EXTENSION_ATTRIBUTES = (
 
 def _read_certificate(data: bytes) -> Certificate:
     """Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue } (RFC 5280 4.1)."""
-    outer = der.read_sequence(data, maximum_size=MAXIMUM_CERTIFICATE_SIZE)
-    tbs = outer.read_raw(Tag.SEQUENCE)
-    algorithm = outer.read_raw(Tag.SEQUENCE)
-    signature, unused = outer.read_bit_string()
-    outer.finish()
-    _require(unused == 0, "the signature is not whole octets", "signature-encoding", "4.1.1.3")
-    reader = der.read_sequence(tbs)
-    version = _read_version(reader)
-    serial_number = reader.read_integer()
-    fits = -(1 << MAXIMUM_SERIAL_NUMBER_BITS - 1) <= serial_number < 1 << MAXIMUM_SERIAL_NUMBER_BITS
-    _require(fits, "the serial number is longer than 20 octets", "serial-number", "4.1.2.2")
-    inner_algorithm = reader.read_raw(Tag.SEQUENCE)
+    if len(data) > MAXIMUM_CERTIFICATE_SIZE:
+        raise DerError(f"more than {MAXIMUM_CERTIFICATE_SIZE} octets", code="der-too-large")
+    start, end = der.whole_sequence(data)
+    outer = der.read_elements(data, start, end)
+    _check_fields(outer, _CERTIFICATE_FIELDS)
+    tbs, algorithm, signature = outer
     _require(
-        inner_algorithm == algorithm, "two different signature algorithms", "algorithm-differs", "4.1.1.2"
-    )
-    issuer = reader.read_raw(Tag.SEQUENCE)
-    _require(issuer != b"\x30\x00", "the issuer's name is empty", "issuer-empty", "4.1.2.4")
-    validity = reader.enter()
-    not_valid_before, not_valid_after = validity.read_time(), validity.read_time()
-    validity.finish()
-    subject, public_key = reader.read_raw(Tag.SEQUENCE), reader.read_raw(Tag.SEQUENCE)
-    extensions = _read_tail(reader, version)
+        data[signature[2] : signature[2] + 1] == b"\x00", "the signature is not whole octets",
+        "signature-encoding", "4.1.1.3",
+    )  # fmt: skip
+    return _read_tbs(data, tbs, data[algorithm[1] : algorithm[3]], data[signature[2] + 1 : signature[3]])
+
+
+def _read_tbs(data: bytes, tbs: Element, algorithm: bytes, signature: bytes) -> Certificate:
+    """TBSCertificate (RFC 5280 4.1)."""
+    fields = der.read_elements(data, tbs[2], tbs[3])
+    shape = _check_fields(fields, _TBS_FIELDS)
+    version = _read_version(data[fields[0][1] : fields[0][3]]) if shape["version"] else _V1
+    serial, inner_algorithm, issuer, validity, subject, key = fields[len(shape["version"]) :][:6]
+    _require(
+        data[inner_algorithm[1] : inner_algorithm[3]] == algorithm, "two different signature algorithms",
+        "algorithm-differs", "4.1.1.2",
+    )  # fmt: skip
+    _require(issuer[2] < issuer[3], "the issuer's name is empty", "issuer-empty", "4.1.2.4")
+    not_valid_before, not_valid_after = _read_validity(data, validity)
+    _require(not shape["unique_ids"] or version != _V1, "unique identifiers need v2", "version", "4.1.2.8")
+    _require(not shape["extensions"] or version == _V3, "extensions need v3", "version", "4.1.2.9")
+    extensions = {}
+    if shape["extensions"]:
+        extensions = read_extensions(der.read_sequence(data[fields[-1][2] : fields[-1][3]]))
     return Certificate(
         data,
-        tbs,
+        data[tbs[1] : tbs[3]],
         version,
-        serial_number,
+        _read_serial_number(data[serial[1] : serial[3]]),
         algorithm,
-        issuer,
+        data[issuer[1] : issuer[3]],
         not_valid_before,
         not_valid_after,
-        subject,
-        public_key,
+        data[subject[1] : subject[3]],
+        data[key[1] : key[3]],
         MappingProxyType(extensions),
         signature,
     )
+
+
+# The fields by their tags, in the order of RFC 5280 4.1; what is optional may be missing.
+_CERTIFICATE_FIELDS = re.compile(rb"\x30\x30\x03")
+_TBS_FIELDS = re.compile(rb"(?P<version>\xa0?)\x02\x30{5}(?P<unique_ids>\x81?\x82?)(?P<extensions>\xa3?)")
+_VALIDITY_FIELDS = re.compile(rb"[\x17\x18]{2}")
+
+
+def _check_fields(fields: list[Element], shape: re.Pattern[bytes]) -> re.Match[bytes]:
+    """One rule: the fields' tags are those of the structure, in its order."""
+    match = shape.fullmatch(bytes([field[0] for field in fields]))
+    if match is None:
+        raise DerError(
+            "its fields are not those of a certificate", code="der-wrong-tag", clause="RFC 5280 4.1"
+        )
+    return match
 
 
 def _require(condition: bool, message: str, code: str, clause: str) -> None:
@@ -292,45 +325,61 @@ def _require(condition: bool, message: str, code: str, clause: str) -> None:
         raise CertificateError(message, code=code, clause=f"RFC 5280 {clause}")
 
 
-def _read_version(reader: Reader) -> int:
+@lru_cache(maxsize=8)
+def _read_version(field: bytes) -> int:
     """Version, v1 when absent; a written-out v1 is not DER (RFC 5280 4.1.2.1)."""
-    tagged = reader.enter_optional(der.context(0))
-    if tagged is None:
-        return _V1
+    tagged = Reader(field).enter(der.context(0))
     version = tagged.read_integer()
     tagged.finish()
     _require(version in (_V2, _V3), "the version is neither 2 nor 3", "version", "4.1.2.1")
     return version
 
 
-def _read_tail(reader: Reader, version: int) -> dict[str, Extension]:
-    """Unique identifiers (v2, v3; read over) and extensions (v3), then the end."""
-    for number in (1, 2):
-        identifier = reader.read_optional(der.context(number, constructed=False))
-        _require(identifier is None or version != _V1, "unique identifiers need v2", "version", "4.1.2.8")
-    tagged = reader.enter_optional(der.context(3))
-    reader.finish()
-    if tagged is None:
-        return {}
-    _require(version == _V3, "extensions need v3", "version", "4.1.2.9")
-    listed = tagged.enter()
-    tagged.finish()
-    return read_extensions(listed)
+def _read_serial_number(field: bytes) -> int:
+    """A serial number of at most 20 octets; what RFC 5280 forbids beyond that is for others to refuse."""
+    serial_number = Reader(field).read_integer()
+    fits = -(1 << MAXIMUM_SERIAL_NUMBER_BITS - 1) <= serial_number < 1 << MAXIMUM_SERIAL_NUMBER_BITS
+    _require(fits, "the serial number is longer than 20 octets", "serial-number", "4.1.2.2")
+    return serial_number
+
+
+def _read_validity(data: bytes, validity: Element) -> tuple[datetime, datetime]:
+    """Validity ::= SEQUENCE { notBefore, notAfter } (RFC 5280 4.1.2.5)."""
+    times = der.read_elements(data, validity[2], validity[3])
+    _check_fields(times, _VALIDITY_FIELDS)
+    before, after = times
+    return _read_time(data[before[1] : before[3]]), _read_time(data[after[1] : after[3]])
+
+
+@lru_cache(maxsize=4096)
+def _read_time(field: bytes) -> datetime:
+    """Time; kept, since an authority's certificates often share their moments."""
+    return Reader(field).read_time()
 
 
 def read_extensions(listed: Reader) -> dict[str, Extension]:
     """Extensions, one or more, none twice (RFC 5280 4.2)."""
     extensions: dict[str, Extension] = {}
-    while not listed.at_end:
-        reader = listed.enter()
-        oid = reader.read_oid()
-        critical = reader.peek() == Tag.BOOLEAN and reading.read_true(reader)
-        value = reader.read_octet_string()
-        reader.finish()
-        _require(oid not in extensions, f"extension {oid} occurs twice", "extension-twice", "4.2")
-        extensions[oid] = Extension(oid, critical, value)
+    for element in listed.read_rest():
+        extension = _read_extension(element)
+        if extension.oid in extensions:
+            raise CertificateError(
+                f"extension {extension.oid} occurs twice", code="extension-twice", clause="RFC 5280 4.2"
+            )
+        extensions[extension.oid] = extension
     _require(bool(extensions), "an empty list of extensions", "extensions-empty", "4.1")
     return extensions
+
+
+@reading.kept
+def _read_extension(data: bytes) -> Extension:
+    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } (RFC 5280 4.1)."""
+    reader = der.read_sequence(data)
+    oid = reader.read_oid()
+    critical = reader.peek() == Tag.BOOLEAN and reading.read_true(reader)
+    value = reader.read_octet_string()
+    reader.finish()
+    return Extension(oid, critical, value)
 
 
 def load_pem_certificates(text: str | bytes) -> list[Certificate]:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
-from trust.certificate import Certificate, CertificateError
-from trust.encoding import der
-from trust.encoding.der import DerError, Reader
+from trust.certificate import Certificate
 from trust.errors import TrustError
-from trust.extensions import GeneralName, GeneralNameKind, read_general_name
+from trust.extensions import GeneralName, GeneralNameKind, NameConstraints
 from trust.names import NameAttribute, canonical_name, decode_relative_names
-from trust.vocabulary import ExtensionOID
 
 # Names times constraints is bounded: a hostile certificate could ask for hundreds of millions of comparisons.
 MAXIMUM_COMPARISONS = 100_000
@@ -31,68 +27,6 @@ _IPV4 = re.compile(r"[0-9.]+\Z")
 
 class ConstraintError(TrustError):
     """A name that an authority above may not issue for, or constraints that cannot be applied."""
-
-
-@dataclass(frozen=True)
-class NameConstraints:
-    """The subtrees one certificate permits (None: it does not say) and excludes."""
-
-    permitted: tuple[GeneralName, ...]
-    excluded: tuple[GeneralName, ...]
-
-
-def read_name_constraints(certificate: Certificate) -> NameConstraints | None:
-    """The certificate's name constraints; None without the extension."""
-    extension = certificate.extensions.get(ExtensionOID.NAME_CONSTRAINTS)
-    if extension is None:
-        return None
-    try:
-        reader = der.read_sequence(extension.value)
-        permitted = reader.enter_optional(der.context(0))
-        excluded = reader.enter_optional(der.context(1))
-        reader.finish()
-        if permitted is None and excluded is None:
-            raise DerError("empty name constraints", code="name-constraints", clause="RFC 5280 4.2.1.10")
-        return NameConstraints(_read_subtrees(permitted), _read_subtrees(excluded))
-    except DerError as error:
-        raise CertificateError(
-            f"the name constraints are malformed: {error.message}",
-            code="extension-malformed",
-            clause="RFC 5280 4.2.1.10",
-        ) from error
-
-
-def _read_subtrees(reader: Reader | None) -> tuple[GeneralName, ...]:
-    """GeneralSubtrees: bases only; minimum and maximum are not used within this profile."""
-    if reader is None:
-        return ()
-    bases: list[GeneralName] = []
-    while not reader.at_end:
-        subtree = reader.enter()
-        base = read_general_name(subtree)
-        # minimum is always 0, which DER does not write; maximum is always absent.
-        subtree.finish()
-        if base.kind is GeneralNameKind.IP:
-            _check_mask(base.value)
-        bases.append(base)
-    if not bases:
-        raise DerError("an empty list of subtrees", code="name-constraints", clause="RFC 5280 4.2.1.10")
-    return tuple(bases)
-
-
-def _check_mask(value: bytes) -> None:
-    """An address and a mask of the same length, the mask's ones in front (RFC 4632)."""
-    if len(value) not in (8, 32):
-        raise DerError(
-            "an address range of wrong length", code="name-constraints", clause="RFC 5280 4.2.1.10"
-        )
-    bits = len(value) * 4
-    inverted = ~int.from_bytes(value[len(value) // 2 :], "big") & ((1 << bits) - 1)
-    if inverted & (inverted + 1):
-        raise DerError("an address mask with holes", code="name-constraints", clause="RFC 4632 3.1")
-
-
-# --- applying --------------------------------------------------------------------------------------------
 
 
 class ConstraintState:

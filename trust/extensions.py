@@ -7,14 +7,22 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.encoding.extensions import KeyUsage
 
 MAXIMUM_GENERAL_NAMES = 4096
+# Certificates of one profile share most of their values; longer ones are hardly shared, and cost memory.
+_MAXIMUM_KEPT_SIZE = 1024
+_MAXIMUM_KEPT_VALUES = 1024
+
+T = TypeVar("T")
 
 
 class GeneralNameKind(IntEnum):
@@ -76,6 +84,14 @@ class PolicyConstraints:
 
 
 @dataclass(frozen=True)
+class NameConstraints:
+    """RFC 5280 4.2.1.10: the subtrees that names below must be in (none: it does not say), and must not."""
+
+    permitted: tuple[GeneralName, ...]
+    excluded: tuple[GeneralName, ...]
+
+
+@dataclass(frozen=True)
 class DistributionPoint:
     """RFC 5280 4.2.1.13: where, for which reasons and by whom revocation is published."""
 
@@ -116,6 +132,17 @@ class AlternativeNames:
         return tuple(str(ipaddress.ip_address(name.value)) for name in self.of_kind(GeneralNameKind.IP))
 
 
+def kept(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """The reader, remembering what it has read of short values; refusals are not remembered."""
+    remembered = lru_cache(maxsize=_MAXIMUM_KEPT_VALUES)(read)
+
+    @wraps(read)
+    def reader(value: bytes) -> T:
+        return remembered(value) if len(value) <= _MAXIMUM_KEPT_SIZE else read(value)
+
+    return reader
+
+
 # --- names -----------------------------------------------------------------------------------------------
 
 
@@ -147,6 +174,7 @@ def read_general_names(reader: Reader) -> tuple[GeneralName, ...]:
     return tuple(names)
 
 
+@kept
 def read_alternative_names(value: bytes) -> AlternativeNames:
     """SubjectAltName or IssuerAltName (RFC 5280 4.2.1.6, 4.2.1.7)."""
     names = AlternativeNames(read_general_names(der.read_sequence(value)))
@@ -158,6 +186,7 @@ def read_alternative_names(value: bytes) -> AlternativeNames:
 # --- extensions ------------------------------------------------------------------------------------------
 
 
+@kept
 def read_basic_constraints(value: bytes) -> BasicConstraints:
     """BasicConstraints (RFC 5280 4.2.1.9); a written-out default FALSE is not DER (X.690 11.5)."""
     reader = der.read_sequence(value)
@@ -167,6 +196,7 @@ def read_basic_constraints(value: bytes) -> BasicConstraints:
     return BasicConstraints(authority, path_length)
 
 
+@kept
 def read_key_usage(value: bytes) -> frozenset[KeyUsage]:
     """KeyUsage (RFC 5280 4.2.1.3); unassigned bits are refused, and so is an empty set."""
     reader = Reader(value)
@@ -180,6 +210,7 @@ def read_key_usage(value: bytes) -> frozenset[KeyUsage]:
 _KEY_USAGE_BITS = frozenset(range(9))
 
 
+@kept
 def read_oids(value: bytes) -> tuple[str, ...]:
     """A SEQUENCE OF one or more object identifiers, as in extended key usage (RFC 5280 4.2.1.12)."""
     reader = der.read_sequence(value)
@@ -199,6 +230,7 @@ def read_subject_key_identifier(value: bytes) -> bytes:
     return identifier
 
 
+@kept
 def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     """AuthorityKeyIdentifier (RFC 5280 4.2.1.1)."""
     reader = der.read_sequence(value)
@@ -211,6 +243,7 @@ def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     return AuthorityKeyIdentifier(key_identifier, issuer, serial_number)
 
 
+@kept
 def read_policies(value: bytes) -> tuple[str, ...]:
     """CertificatePolicies: the policy OIDs, none twice; qualifiers are for people (RFC 5280 4.2.1.4)."""
     reader = der.read_sequence(value)
@@ -236,6 +269,7 @@ def _check_qualifiers(information: Reader) -> None:
         qualifier.finish()
 
 
+@kept
 def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
     """PolicyMappings: pairs of issuer's and subject's policy (RFC 5280 4.2.1.5)."""
     reader = der.read_sequence(value)
@@ -249,6 +283,7 @@ def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
     return tuple(mappings)
 
 
+@kept
 def read_policy_constraints(value: bytes) -> PolicyConstraints:
     """PolicyConstraints, not empty (RFC 5280 4.2.1.11)."""
     reader = der.read_sequence(value)
@@ -260,6 +295,7 @@ def read_policy_constraints(value: bytes) -> PolicyConstraints:
     return PolicyConstraints(explicit, mapping)
 
 
+@kept
 def read_skip_certificates(value: bytes) -> int:
     """InhibitAnyPolicy: a SkipCerts count (RFC 5280 4.2.1.14)."""
     reader = Reader(value)
@@ -272,6 +308,49 @@ def read_skip_certificates(value: bytes) -> int:
     return count
 
 
+@kept
+def read_name_constraints(value: bytes) -> NameConstraints:
+    """NameConstraints, not empty (RFC 5280 4.2.1.10)."""
+    reader = der.read_sequence(value)
+    permitted = reader.enter_optional(der.context(0))
+    excluded = reader.enter_optional(der.context(1))
+    reader.finish()
+    if permitted is None and excluded is None:
+        raise DerError("empty name constraints", code="name-constraints", clause="RFC 5280 4.2.1.10")
+    return NameConstraints(_read_subtrees(permitted), _read_subtrees(excluded))
+
+
+def _read_subtrees(reader: Reader | None) -> tuple[GeneralName, ...]:
+    """GeneralSubtrees: bases only; minimum and maximum are not used within this profile."""
+    if reader is None:
+        return ()
+    bases: list[GeneralName] = []
+    while not reader.at_end:
+        subtree = reader.enter()
+        base = read_general_name(subtree)
+        # minimum is always 0, which DER does not write; maximum is always absent.
+        subtree.finish()
+        if base.kind is GeneralNameKind.IP:
+            _check_mask(base.value)
+        bases.append(base)
+    if not bases:
+        raise DerError("an empty list of subtrees", code="name-constraints", clause="RFC 5280 4.2.1.10")
+    return tuple(bases)
+
+
+def _check_mask(value: bytes) -> None:
+    """An address and a mask of the same length, the mask's ones in front (RFC 4632)."""
+    if len(value) not in (8, 32):
+        raise DerError(
+            "an address range of wrong length", code="name-constraints", clause="RFC 5280 4.2.1.10"
+        )
+    bits = len(value) * 4
+    inverted = ~int.from_bytes(value[len(value) // 2 :], "big") & ((1 << bits) - 1)
+    if inverted & (inverted + 1):
+        raise DerError("an address mask with holes", code="name-constraints", clause="RFC 4632 3.1")
+
+
+@kept
 def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
     """AuthorityInformationAccess: access methods and locations (RFC 5280 4.2.2.1)."""
     reader = der.read_sequence(value)
@@ -283,6 +362,7 @@ def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
     return tuple(locations)
 
 
+@kept
 def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     """CRLDistributionPoints, one or more (RFC 5280 4.2.1.13)."""
     reader = der.read_sequence(value)

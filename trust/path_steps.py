@@ -10,7 +10,7 @@ from datetime import datetime
 
 from trust.algorithms import check_public_key
 from trust.certificate import Certificate
-from trust.constraints import ConstraintError, ConstraintState, read_name_constraints
+from trust.constraints import ConstraintError, ConstraintState
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import BudgetError, Path
@@ -175,7 +175,7 @@ class PathRun:
 
     def _narrow_names(self, certificate: Certificate) -> Iterator[Rejection]:
         """(g): name constraints narrow what may be issued below."""
-        self.names.narrow(read_name_constraints(certificate))
+        self.names.narrow(certificate.name_constraints)
         yield from ()
 
     def _narrow_policies(self, certificate: Certificate) -> Iterator[Rejection]:

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from tests.trust.authorities import authority, issue, name, root
 from trust.certificate import Certificate, CertificateError
-from trust.constraints import ConstraintError, ConstraintState, read_name_constraints
+from trust.constraints import ConstraintError, ConstraintState
 
 TOP = root()
 
@@ -18,7 +18,7 @@ TOP = root()
 def state(permitted=None, excluded=None) -> ConstraintState:
     constraints = x509.NameConstraints(permitted, excluded)
     result = ConstraintState()
-    result.narrow(read_name_constraints(authority("CA", TOP, extensions=[(constraints, True)]).ours))
+    result.narrow(authority("CA", TOP, extensions=[(constraints, True)]).ours.name_constraints)
     return result
 
 
@@ -147,7 +147,7 @@ def test_other_forms_are_free_and_unknown_forms_are_refused():
 def test_every_authority_must_permit():
     constraints = state(permitted=[DNS("host.example")])
     second = x509.NameConstraints([DNS("www.host.example")], None)
-    constraints.narrow(read_name_constraints(authority("CA", TOP, extensions=[(second, True)]).ours))
+    constraints.narrow(authority("CA", TOP, extensions=[(second, True)]).ours.name_constraints)
     assert outcome(constraints, leaf(DNS("www.host.example"))) == "good"
     assert outcome(constraints, leaf(DNS("mail.host.example"))) == "name-not-permitted"
 
@@ -176,5 +176,5 @@ def test_malformed_constraints(value):
     extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), bytes.fromhex(value))
     certificate = authority("CA", TOP, extensions=[(extension, True)]).ours
     with pytest.raises(CertificateError) as caught:
-        read_name_constraints(certificate)
+        certificate.check_extensions()
     assert caught.value.code == "extension-malformed"

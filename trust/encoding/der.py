@@ -30,8 +30,8 @@ _FIRST_YEAR_AFTER_UTC_TIME: Final = 2050
 
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*\Z")
 _OID_TEXT = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,39}))+\Z")
-_UTC_TIME = re.compile(rb"[0-9]{12}Z\Z")
-_GENERALIZED_TIME = re.compile(rb"([0-9]{14})(?:\.([0-9]{0,8}[1-9]))?Z\Z")
+_UTC_TIME = re.compile(rb"[0-9]{6}(?:[01][0-9]|2[0-3])[0-9]{4}Z\Z")
+_GENERALIZED_TIME = re.compile(rb"([0-9]{8}(?:[01][0-9]|2[0-3])[0-9]{4})(?:\.([0-9]{0,8}[1-9]))?Z\Z")
 
 
 class DerError(TrustError):
@@ -247,6 +247,54 @@ def implicit(number: int, content: bytes, *, constructed: bool = False) -> bytes
 # --- reader -------------------------------------------------------------------------------------
 
 
+# Where an element lies: its tag, where it begins, where its content begins, where it ends.
+Element = tuple[int, int, int, int]
+
+
+def read_elements(data: bytes, start: int, end: int) -> list[Element]:
+    """The elements between two offsets, one after the other: for structures that are read by the thousand.
+
+    Every header is held to the same rules as in `Reader`; the contents are the caller's.
+    """
+    found: list[Element] = []
+    while start < end:
+        if start + 2 > end:
+            raise DerError("the data ends within a header", code="der-truncated", clause="X.690 8.1.1")
+        tag, length = data[start], data[start + 1]
+        content = start + 2
+        if tag & _HIGH_TAG == _HIGH_TAG:
+            raise DerError(f"tag octet {tag:#04x}: above 30", code="der-tag", clause="X.690 8.1.2")
+        if length >= _LONG_LENGTH:
+            content, length = _long_length(data, content, end, length & 0x7F)
+        stop = content + length
+        if stop > end:
+            raise DerError("an element outgrows its container", code="der-truncated", clause="X.690 8.1.3")
+        found.append((tag, start, content, stop))
+        start = stop
+    return found
+
+
+def whole_sequence(data: bytes) -> tuple[int, int]:
+    """Where the content of the one SEQUENCE that `data` is begins and ends; trailing data is refused."""
+    reader = Reader(data, maximum_size=len(data))
+    start, end = reader._take(Tag.SEQUENCE)
+    reader.finish()
+    return start, end
+
+
+def _long_length(data: bytes, start: int, end: int, count: int) -> tuple[int, int]:
+    """Start of the content and its length, from `count` length octets (X.690 8.1.3.5, 10.1)."""
+    if count == 0:
+        raise DerError("indefinite length", code="der-indefinite-length", clause="X.690 10.1")
+    octets = data[start : min(start + count, end)]
+    if len(octets) < count:
+        raise DerError("the data ends within a length", code="der-truncated", clause="X.690 8.1.3")
+    length = int.from_bytes(octets, "big")
+    if octets[0] == 0 or length < _LONG_LENGTH:
+        raise DerError("a length is not minimal", code="der-length-not-minimal", clause="X.690 10.1")
+    return start + count, length
+
+
 class Reader:
     """Reads the elements of one DER value in order; each `enter` opens a constructed element."""
 
@@ -294,22 +342,10 @@ class Reader:
             raise DerError(f"tag octet {tag:#04x}: above 30", code="der-tag", clause="X.690 8.1.2")
         start = position + 2
         if length >= _LONG_LENGTH:
-            start, length = self._long_length(start, length & 0x7F)
+            start, length = _long_length(data, start, end, length & 0x7F)
         if start + length > end:
             raise DerError("an element outgrows its container", code="der-truncated", clause="X.690 8.1.3")
         return tag, start, start + length
-
-    def _long_length(self, start: int, count: int) -> tuple[int, int]:
-        """Start of the content and its length, from `count` length octets (X.690 8.1.3.5, 10.1)."""
-        if count == 0:
-            raise DerError("indefinite length", code="der-indefinite-length", clause="X.690 10.1")
-        octets = self._data[start : min(start + count, self._end)]
-        if len(octets) < count:
-            raise DerError("the data ends within a length", code="der-truncated", clause="X.690 8.1.3")
-        length = int.from_bytes(octets, "big")
-        if octets[0] == 0 or length < _LONG_LENGTH:
-            raise DerError("a length is not minimal", code="der-length-not-minimal", clause="X.690 10.1")
-        return start + count, length
 
     def _take(self, tag: int) -> tuple[int, int]:
         """Start and end of the content of the next element, which must have this tag."""
@@ -340,11 +376,18 @@ class Reader:
     def read_raw(self, tag: int | None = None) -> bytes:
         """Whole encoding of the next element, which must have this tag if one is given."""
         before = self._position
-        found, _, end = self._header()
-        if tag is not None and found != tag:
-            self._take(tag)
+        if tag is None:
+            _, _, end = self._header()
+        else:
+            _, end = self._take(tag)
         self._position = end
         return self._data[before:end]
+
+    def read_rest(self) -> list[bytes]:
+        """Whole encodings of all elements that are left."""
+        elements = read_elements(self._data, self._position, self._end)
+        self._position = self._end
+        return [self._data[start:stop] for _, start, _, stop in elements]
 
     def enter(self, tag: int = Tag.SEQUENCE) -> Reader:
         """A reader of the content of the next element, which must have this (constructed) tag."""
@@ -463,9 +506,8 @@ def decode_generalized_time(content: bytes, *, fraction: bool = False) -> dateti
 def _calendar(digits: bytes) -> datetime:
     """The moment YYYYMMDDHHMMSS, which must exist."""
     text = digits.decode("ascii")
-    parts = [int(text[:4]), *(int(text[i : i + 2]) for i in range(4, 14, 2))]
     try:
-        return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:]}Z")
     except ValueError as error:
         raise DerError(f"{text} is not a time", code="der-time", clause="RFC 5280 4.1.2.5") from error
 
