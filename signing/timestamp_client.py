@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from runtime.errors import RuntimeServiceError
 from signing.errors import TimestampError
 from signing.tsa_protocol import QUERY_TYPE
-from trust.algorithms import DigestAlgorithm, digest_named
+from trust.digest import DigestAlgorithm, digest_named
 from trust.encoding.timestamp import encode_timestamp_request
 from trust.errors import TrustError
 from trust.timestamp import parse_timestamp_response, parse_timestamp_token, verify_timestamp_token

@@ -1,7 +1,7 @@
 """Signature algorithms: read an AlgorithmIdentifier, load a key, verify, and accept by date.
 
-RFC 3279, 4055, 5480, 5758, 8017 and 8410 say how keys and algorithms are written. Which of them are still
-good enough is policy: `AlgorithmPolicy`, a table by date.
+RFC 3279, 4055, 5480, 5758, 8017, 8410 and 9881 say how keys and algorithms are written. Which of them are
+still good enough is policy: `AlgorithmPolicy`, a table by date.
 """
 
 from __future__ import annotations
@@ -9,69 +9,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
+from trust.digest import DigestAlgorithm, digest_named, parse_digest_algorithm
 from trust.encoding import der
-from trust.encoding.der import Reader
 from trust.errors import TrustError
+from trust.pss import read_pss_parameters, write_pss_algorithm
 from trust.public_key import (
+    MAXIMUM_DSA_BITS,
+    OID_ED448,
     OID_ED25519,
+    OID_ML_DSA_44,
+    OID_ML_DSA_65,
+    OID_ML_DSA_87,
     OID_RSA_ENCRYPTION,
     OID_RSA_PSS,
     AlgorithmError,
+    EdwardsPublicKey,
+    KeyKind,
+    KeyStrength,
+    MLDSAPublicKey,
+    PublicKey,
+    key_strength,
     load_public_key,
     parse_key_info,
     split_algorithm,
 )
 
-OID_MGF1 = "1.2.840.113549.1.1.8"
-
-MAXIMUM_PSS_SALT = 512
-
 
 class SignatureError(TrustError):
     """A signature that does not verify."""
-
-
-class DigestAlgorithm(Enum):
-    """Digest algorithms that appear in certificates; old ones too, so that they can be refused by name."""
-
-    MD5 = ("md5", "1.2.840.113549.2.5")
-    SHA1 = ("sha1", "1.3.14.3.2.26")
-    SHA224 = ("sha224", "2.16.840.1.101.3.4.2.4")
-    SHA256 = ("sha256", "2.16.840.1.101.3.4.2.1")
-    SHA384 = ("sha384", "2.16.840.1.101.3.4.2.2")
-    SHA512 = ("sha512", "2.16.840.1.101.3.4.2.3")
-
-    def __init__(self, label: str, oid: str) -> None:
-        self.label = label
-        self.oid = oid
-
-    def new(self) -> hashes.HashAlgorithm:
-        """The library's object for this digest."""
-        return _HASHES[self]
-
-    def digest(self, data: bytes) -> bytes:
-        """The digest of data."""
-        context = hashes.Hash(_HASHES[self])
-        context.update(data)
-        return context.finalize()
-
-
-_HASHES: dict[DigestAlgorithm, hashes.HashAlgorithm] = {
-    DigestAlgorithm.MD5: hashes.MD5(),  # noqa: S303 - known only in order to be refused
-    DigestAlgorithm.SHA1: hashes.SHA1(),  # noqa: S303 - certificate ids still use it; signatures by policy
-    DigestAlgorithm.SHA224: hashes.SHA224(),
-    DigestAlgorithm.SHA256: hashes.SHA256(),
-    DigestAlgorithm.SHA384: hashes.SHA384(),
-    DigestAlgorithm.SHA512: hashes.SHA512(),
-}
-_DIGEST_BY_OID = {digest.oid: digest for digest in DigestAlgorithm}
-_DIGEST_BY_LABEL = {digest.label: digest for digest in DigestAlgorithm}
 
 
 class SignatureScheme(Enum):
@@ -81,11 +52,16 @@ class SignatureScheme(Enum):
     RSA_PSS = "RSASSA-PSS"
     ECDSA = "ECDSA"
     ED25519 = "Ed25519"
+    ED448 = "Ed448"
+    ML_DSA_44 = "ML-DSA-44"
+    ML_DSA_65 = "ML-DSA-65"
+    ML_DSA_87 = "ML-DSA-87"
+    DSA = "DSA"
 
 
 @dataclass(frozen=True)
 class SignatureAlgorithm:
-    """A signature algorithm, read: the scheme, the digest (None for Ed25519), and the salt of PSS."""
+    """A signature algorithm, read: scheme, digest (None where the scheme has its own), salt of PSS."""
 
     scheme: SignatureScheme
     digest: DigestAlgorithm | None
@@ -110,6 +86,21 @@ _FIXED: dict[str, SignatureAlgorithm] = {
     "1.2.840.10045.4.3.3": SignatureAlgorithm(SignatureScheme.ECDSA, DigestAlgorithm.SHA384),
     "1.2.840.10045.4.3.4": SignatureAlgorithm(SignatureScheme.ECDSA, DigestAlgorithm.SHA512),
     OID_ED25519: SignatureAlgorithm(SignatureScheme.ED25519, None),
+    OID_ED448: SignatureAlgorithm(SignatureScheme.ED448, None),
+    OID_ML_DSA_44: SignatureAlgorithm(SignatureScheme.ML_DSA_44, None),
+    OID_ML_DSA_65: SignatureAlgorithm(SignatureScheme.ML_DSA_65, None),
+    OID_ML_DSA_87: SignatureAlgorithm(SignatureScheme.ML_DSA_87, None),
+    "1.2.840.10040.4.3": SignatureAlgorithm(SignatureScheme.DSA, DigestAlgorithm.SHA1),
+    "2.16.840.1.101.3.4.3.1": SignatureAlgorithm(SignatureScheme.DSA, DigestAlgorithm.SHA224),
+    "2.16.840.1.101.3.4.3.2": SignatureAlgorithm(SignatureScheme.DSA, DigestAlgorithm.SHA256),
+}
+# Schemes that take the data whole and have one kind of key; their identifiers have no parameters.
+_WHOLE_DATA_KEYS: dict[SignatureScheme, type[EdwardsPublicKey | MLDSAPublicKey]] = {
+    SignatureScheme.ED25519: ed25519.Ed25519PublicKey,
+    SignatureScheme.ED448: ed448.Ed448PublicKey,
+    SignatureScheme.ML_DSA_44: mldsa.MLDSA44PublicKey,
+    SignatureScheme.ML_DSA_65: mldsa.MLDSA65PublicKey,
+    SignatureScheme.ML_DSA_87: mldsa.MLDSA87PublicKey,
 }
 _OID_BY_ALGORITHM = {algorithm: oid for oid, algorithm in _FIXED.items()}
 
@@ -134,7 +125,7 @@ def parse_algorithm(algorithm: bytes) -> SignatureAlgorithm:
             code="algorithm-unknown",
             clause="RFC 5280 4.1.1.2",
         )
-    allowed = (b"",) if known.scheme is SignatureScheme.ED25519 else (b"", der.null())
+    allowed = (b"",) if known.digest is None else (b"", der.null())
     if parameters not in allowed:
         raise AlgorithmError(
             f"{known.name} does not take these parameters", code="algorithm-parameters", clause="RFC 4055 5"
@@ -142,82 +133,40 @@ def parse_algorithm(algorithm: bytes) -> SignatureAlgorithm:
     return known
 
 
-def parse_digest_algorithm(algorithm: bytes) -> DigestAlgorithm:
-    """Read a digest AlgorithmIdentifier; parameters absent or NULL (RFC 5754 section 2)."""
-    oid, parameters = split_algorithm(algorithm)
-    digest = _DIGEST_BY_OID.get(oid)
-    if digest is None or parameters not in (b"", der.null()):
-        raise AlgorithmError(f"digest algorithm {oid} is not known here", code="algorithm-unknown")
-    return digest
-
-
-def digest_named(label: str) -> DigestAlgorithm:
-    """The digest algorithm called "sha256", "sha384", …"""
-    digest = _DIGEST_BY_LABEL.get(label)
-    if digest is None:
-        raise AlgorithmError(f"there is no digest named {label!r}", code="algorithm-unknown")
-    return digest
-
-
 def _parse_pss(parameters: bytes) -> SignatureAlgorithm:
-    """RSASSA-PSS-params (RFC 4055 section 3.1): MGF1 with the same digest, trailer field 1."""
-    reader = der.read_sequence(parameters)
-    digest = mask_digest = DigestAlgorithm.SHA1
-    salt_length = 20
-    if reader.peek() == der.context(0):
-        digest = parse_digest_algorithm(reader.read(der.context(0)))
-    if reader.peek() == der.context(1):
-        oid, inner = split_algorithm(reader.read(der.context(1)))
-        mask_digest = parse_digest_algorithm(inner)
-        if oid != OID_MGF1:
-            raise AlgorithmError("PSS is known here with MGF1 only", code="algorithm-parameters")
-    if reader.peek() == der.context(2):
-        salt_length = _lone_integer(reader.read(der.context(2)))
-    trailer = _lone_integer(reader.read(der.context(3))) if reader.peek() == der.context(3) else 1
-    reader.finish()
-    if mask_digest is not digest or trailer != 1 or not 0 <= salt_length <= MAXIMUM_PSS_SALT:
+    """RSASSA-PSS, whose mask uses the digest of the signature (RFC 4055 section 3.1)."""
+    read = read_pss_parameters(parameters)
+    digest = parse_digest_algorithm(read.digest)
+    if parse_digest_algorithm(read.mask_digest) is not digest:
         raise AlgorithmError(
-            "PSS with these parameters is not accepted", code="algorithm-parameters", clause="RFC 4055 3.1"
+            "PSS with two different digests is not accepted",
+            code="algorithm-parameters",
+            clause="RFC 4055 3.1",
         )
-    return SignatureAlgorithm(SignatureScheme.RSA_PSS, digest, salt_length)
-
-
-def _lone_integer(data: bytes) -> int:
-    """The one INTEGER in data."""
-    reader = Reader(data)
-    value = reader.read_integer()
-    reader.finish()
-    return value
+    return SignatureAlgorithm(SignatureScheme.RSA_PSS, digest, read.salt_length)
 
 
 # --- writing ---------------------------------------------------------------------------------------------
 
 
 def algorithm_for(public_key: bytes, digest: str = "sha256", *, pss: bool = False) -> bytes:
-    """The AlgorithmIdentifier a key of this type signs with (RFC 4055, 5758, 8410)."""
+    """The AlgorithmIdentifier a key of this type signs with (RFC 4055, 5758, 8410, 9881).
+
+    A DSA key signs nothing here, and the digest is the key's own where the scheme has one.
+    """
     key = load_public_key(public_key)
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return der.sequence(der.oid(OID_ED25519))
+    for scheme, kind in _WHOLE_DATA_KEYS.items():
+        if isinstance(key, kind):
+            return der.sequence(der.oid(_OID_BY_ALGORITHM[SignatureAlgorithm(scheme, None)]))
     chosen = digest_named(digest)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return der.sequence(der.oid(_OID_BY_ALGORITHM[SignatureAlgorithm(SignatureScheme.ECDSA, chosen)]))
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise AlgorithmError("keys of this kind sign nothing here", code="key-mismatch")
     if pss:
-        return pss_algorithm(chosen)
+        return write_pss_algorithm(chosen.oid, chosen.new().digest_size)
     oid = _OID_BY_ALGORITHM[SignatureAlgorithm(SignatureScheme.RSA_PKCS1, chosen)]
     return der.sequence(der.oid(oid), der.null())
-
-
-def pss_algorithm(digest: DigestAlgorithm) -> bytes:
-    """RSASSA-PSS with MGF1 over the same digest and a salt as long as the digest (RFC 4055 3.1)."""
-    digest_identifier = der.sequence(der.oid(digest.oid), der.null())
-    return der.sequence(
-        der.oid(OID_RSA_PSS),
-        der.sequence(
-            der.explicit(0, digest_identifier),
-            der.explicit(1, der.sequence(der.oid(OID_MGF1), digest_identifier)),
-            der.explicit(2, der.integer(digest.new().digest_size)),
-        ),
-    )
 
 
 # --- verifying -------------------------------------------------------------------------------------------
@@ -234,18 +183,28 @@ def verify_with(public_key: bytes, algorithm: SignatureAlgorithm, signature: byt
     """`verify_signature` with an algorithm that has been read already."""
     key = load_public_key(public_key)
     try:
-        if isinstance(key, rsa.RSAPublicKey):
-            _verify_rsa(key, public_key, algorithm, signature, data)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm.scheme is SignatureScheme.ECDSA:
-            key.verify(signature, data, ec.ECDSA(_digest_of(algorithm)))
-        elif isinstance(key, ed25519.Ed25519PublicKey) and algorithm.scheme is SignatureScheme.ED25519:
-            key.verify(signature, data)
-        else:
-            raise _mismatch(algorithm)
+        _verify(key, public_key, algorithm, signature, data)
     except InvalidSignature as error:
         raise SignatureError("the signature does not verify", code="signature-invalid") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SignatureError(f"the signature cannot be checked: {error}", code="signature-invalid") from error
+
+
+def _verify(
+    key: PublicKey, public_key: bytes, algorithm: SignatureAlgorithm, signature: bytes, data: bytes
+) -> None:
+    """Verify by the scheme, which the key must belong to."""
+    scheme = algorithm.scheme
+    if scheme is SignatureScheme.ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, data, ec.ECDSA(_digest_of(algorithm)))
+    elif isinstance(key, rsa.RSAPublicKey):
+        _verify_rsa(key, public_key, algorithm, signature, data)
+    elif scheme is SignatureScheme.DSA and isinstance(key, dsa.DSAPublicKey):
+        key.verify(signature, data, _digest_of(algorithm))
+    elif scheme in _WHOLE_DATA_KEYS and isinstance(key, _WHOLE_DATA_KEYS[scheme]):
+        key.verify(signature, data)
+    else:
+        raise _mismatch(algorithm)
 
 
 def _verify_rsa(
@@ -284,25 +243,65 @@ def _mismatch(algorithm: SignatureAlgorithm) -> AlgorithmError:
 
 # --- acceptance by date ----------------------------------------------------------------------------------
 
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
 # MD5 was broken for certificates in December 2008; SHA-1 ended with 2016 (CA/Browser Forum, NIST SP
 # 800-131A); digests of 224 bits end with 2030 (NIST SP 800-131A revision 3).
 _SUNSETS = (
-    (DigestAlgorithm.MD5, datetime.min.replace(tzinfo=UTC)),
+    (DigestAlgorithm.MD5, _ALWAYS),
     (DigestAlgorithm.SHA1, datetime(2017, 1, 1, tzinfo=UTC)),
     (DigestAlgorithm.SHA224, datetime(2031, 1, 1, tzinfo=UTC)),
 )
 
 
 @dataclass(frozen=True)
+class KeySunset:
+    """Keys of a kind with fewer than so many bits are refused from that moment on."""
+
+    kind: KeyKind
+    below_bits: int
+    end: datetime
+
+
+# RSA of 768 bits was factored in 2009. RSA and DSA of 1024 bits ended with 2013 (NIST SP 800-131A, CA/Browser
+# Forum). DSA ended when FIPS 186-4 was withdrawn, a year after FIPS 186-5 of 2023-02-03 had dropped it. RSA
+# of 2048 bits has no end yet: that of revision 3 of SP 800-131A is a draft.
+_KEY_SUNSETS = (
+    KeySunset(KeyKind.RSA, 1024, _ALWAYS),
+    KeySunset(KeyKind.RSA, 2048, datetime(2014, 1, 1, tzinfo=UTC)),
+    KeySunset(KeyKind.DSA, 1024, _ALWAYS),
+    KeySunset(KeyKind.DSA, 2048, datetime(2014, 1, 1, tzinfo=UTC)),
+    KeySunset(KeyKind.DSA, MAXIMUM_DSA_BITS + 1, datetime(2024, 2, 3, tzinfo=UTC)),
+)
+
+
+@dataclass(frozen=True)
 class AlgorithmPolicy:
-    """Which algorithms count until when: digests by the moment they end, RSA by the size of the modulus."""
+    """Until when algorithms count: digests, and keys by kind and size. What is not listed has no end."""
 
     sunsets: tuple[tuple[DigestAlgorithm, datetime], ...] = _SUNSETS
-    minimum_rsa_bits: int = 2048
+    key_sunsets: tuple[KeySunset, ...] = _KEY_SUNSETS
+
+    @cached_property
+    def _digest_ends(self) -> dict[DigestAlgorithm, datetime]:
+        """The digests' ends by digest."""
+        return dict(self.sunsets)
+
+    @cached_property
+    def _kinds_that_end(self) -> frozenset[KeyKind]:
+        """The kinds of key that the table lists at all."""
+        return frozenset(sunset.kind for sunset in self.key_sunsets)
 
     def sunset(self, digest: DigestAlgorithm) -> datetime | None:
         """From when on the digest is refused in signatures; None while no end is set."""
-        return dict(self.sunsets).get(digest)
+        return self._digest_ends.get(digest)
+
+    def key_sunset(self, strength: KeyStrength) -> datetime | None:
+        """From when on such a key is refused; None while no end is set."""
+        if strength.kind not in self._kinds_that_end:
+            return None
+        ends = [s.end for s in self.key_sunsets if s.kind is strength.kind and strength.bits < s.below_bits]
+        return min(ends, default=None)
 
 
 DEFAULT_ALGORITHM_POLICY = AlgorithmPolicy()
@@ -331,12 +330,15 @@ def check_digest_algorithm(
         )
 
 
-def check_public_key(public_key: bytes, policy: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY) -> None:
-    """One rule: the key can be loaded and is long enough."""
-    key = load_public_key(public_key)
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < policy.minimum_rsa_bits:
+def check_public_key(
+    public_key: bytes, at: datetime, policy: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY
+) -> None:
+    """One rule: the key can be loaded, and its kind and size are still accepted at that time."""
+    strength = key_strength(public_key)
+    sunset = policy.key_sunset(strength)
+    if sunset is not None and at >= sunset:
         raise AlgorithmError(
-            f"an RSA key of {key.key_size} bits is too short; {policy.minimum_rsa_bits} are asked for",
+            f"{strength.kind} keys of {strength.bits} bits are not accepted since {sunset:%Y-%m-%d}",
             code="key-size",
             clause="NIST SP 800-131A",
         )

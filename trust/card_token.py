@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from trust.algorithms import (
-    DigestAlgorithm,
     SignatureAlgorithm,
     SignatureError,
     SignatureScheme,
@@ -28,6 +27,7 @@ from trust.algorithms import (
     verify_with,
 )
 from trust.certificate import Certificate, CertificateError
+from trust.digest import DigestAlgorithm
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.names import names_match
@@ -221,7 +221,7 @@ def _supported_algorithm(item: object) -> SupportedAlgorithm:
 # --- verifying -------------------------------------------------------------------------------------------
 
 
-def verify_card_token(token: CardToken, *, origin: str, nonce: str) -> None:
+def verify_card_token(token: CardToken, *, origin: str, nonce: str, at: datetime) -> None:
     """The card's signature over our origin and our nonce (the nonce as its Base64 text, never decoded)."""
     check_origin(origin)
     if not MINIMUM_NONCE_LENGTH <= len(nonce) <= MAXIMUM_NONCE_LENGTH:
@@ -231,7 +231,7 @@ def verify_card_token(token: CardToken, *, origin: str, nonce: str) -> None:
     try:
         key = load_public_key(token.unverified_certificate.public_key)
         signature = _signature_for(token, key)
-        check_public_key(token.unverified_certificate.public_key)
+        check_public_key(token.unverified_certificate.public_key, at)
         algorithm = SignatureAlgorithm(token.algorithm.scheme, digest, digest.new().digest_size)
         verify_with(token.unverified_certificate.public_key, algorithm, signature, data)
     except SignatureError as error:

@@ -13,14 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from trust.algorithms import (
-    DigestAlgorithm,
-    SignatureAlgorithm,
-    SignatureScheme,
-    parse_algorithm,
-    verify_with,
-)
+from trust.algorithms import SignatureAlgorithm, SignatureScheme, parse_algorithm, verify_with
 from trust.certificate import Certificate
+from trust.digest import DigestAlgorithm
 from trust.encoding import der
 from trust.encoding.cms import (
     AttributeType,

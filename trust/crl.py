@@ -143,7 +143,7 @@ class CertificateRevocationList:
     ) -> None:
         """The CRL's signature under that key, by an algorithm that is accepted at that time."""
         algorithm = check_algorithm(self.algorithm, at, policy)
-        check_public_key(public_key, policy)
+        check_public_key(public_key, at, policy)
         if public_key not in self._verified_keys:
             verify_with(public_key, algorithm, self.signature, self.tbs)
             self._verified_keys.add(public_key)

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from trust.algorithms import (
     DEFAULT_ALGORITHM_POLICY,
     AlgorithmPolicy,
-    DigestAlgorithm,
     check_algorithm,
     check_public_key,
     verify_signature,
@@ -22,6 +21,7 @@ from trust.algorithms import (
 )
 from trust.certificate import Certificate
 from trust.crl_check import DEFAULT_CLOCK_SKEW, StatusAnswer
+from trust.digest import DigestAlgorithm
 from trust.encoding.extensions import KeyUsage
 from trust.encoding.ocsp import CertID, OCSPResponseStatus
 from trust.names import names_match
@@ -229,5 +229,5 @@ def _verify_response_signature(
 ) -> None:
     """The response's signature by the responder's key."""
     algorithm = check_algorithm(response.algorithm, at, checks.algorithms)
-    check_public_key(responder.public_key, checks.algorithms)
+    check_public_key(responder.public_key, at, checks.algorithms)
     verify_with(responder.public_key, algorithm, response.signature, response.tbs)

@@ -8,8 +8,9 @@ path.py, on every path in turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 
 from trust.algorithms import (
     AlgorithmPolicy,
@@ -20,6 +21,7 @@ from trust.algorithms import (
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.names import canonical_name
+from trust.public_key import PARAMETERS_MISSING, inherit_parameters
 from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
@@ -92,7 +94,7 @@ class PathBuilder:
                 continue
             if is_anchor:
                 self.budget.spend("paths")
-                yield (*path, issuer)
+                yield from self._verified((*path, issuer))
             elif len(path) < self.maximum_length:
                 yield from self._extend((*path, issuer))
 
@@ -105,8 +107,19 @@ class PathBuilder:
         valid = issuer.not_valid_before <= self.at <= issuer.not_valid_after
         return (not valid, _key_distance(child, issuer), issuer not in self._anchor_set)
 
+    def _verified(self, path: Path) -> Iterator[Path]:
+        """The path when every signature in it verifies, with the DSA parameters that keys inherit."""
+        whole = inherit_keys(path)
+        if all(self._verdict(child, issuer) is None for child, issuer in pairwise(whole)):
+            yield whole
+
     def _signed_by(self, child: Certificate, issuer: Certificate) -> bool:
-        """Whether the issuer's key made the child's signature; a refusal is kept as a dead end."""
+        """Whether the issuer's key made the child's signature, or may have: its parameters stand above it."""
+        error = self._verdict(child, issuer)
+        return error is None or error.code == PARAMETERS_MISSING
+
+    def _verdict(self, child: Certificate, issuer: Certificate) -> TrustError | None:
+        """Why the issuer's key did not make the child's signature; a refusal is kept as a dead end."""
         key = (child.der, issuer.public_key)
         if key not in self._verdicts:
             self.budget.spend("signatures")
@@ -114,17 +127,27 @@ class PathBuilder:
             error = self._verdicts[key]
             if error is not None:
                 self.dead_ends.append(_explain(child, issuer, error))
-        return self._verdicts[key] is None
+        return self._verdicts[key]
 
     def _verify(self, child: Certificate, issuer: Certificate) -> TrustError | None:
         """RFC 5280 6.1.3 (a)(1): the signature, by an algorithm and a key that are accepted."""
         try:
             algorithm = check_algorithm(child.algorithm, self.at, self.algorithms)
-            check_public_key(issuer.public_key, self.algorithms)
+            check_public_key(issuer.public_key, self.at, self.algorithms)
             verify_with(issuer.public_key, algorithm, child.signature, child.tbs)
         except TrustError as error:
             return error
         return None
+
+
+def inherit_keys(path: Path) -> Path:
+    """The path with every DSA key whole: parameters left out are the issuer's (RFC 5280 6.1.4 (d) to (f))."""
+    whole = [path[-1]]
+    for certificate in reversed(path[:-1]):
+        key = inherit_parameters(certificate.public_key, whole[-1].public_key)
+        inherits = key != certificate.public_key
+        whole.append(replace(certificate, public_key=key) if inherits else certificate)
+    return tuple(reversed(whole))
 
 
 def _explain(child: Certificate, issuer: Certificate, error: TrustError) -> Rejection:

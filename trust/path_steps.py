@@ -115,7 +115,7 @@ class PathRun:
     def _check_key(self, certificate: Certificate) -> Iterator[Rejection]:
         """(a)(1): the signature was verified while building; the own key must be accepted too."""
         try:
-            check_public_key(certificate.public_key, self.inputs.algorithms)
+            check_public_key(certificate.public_key, self.at, self.inputs.algorithms)
         except TrustError as error:
             yield reject(Reason.ALGORITHM_REFUSED, certificate, error.message)
 

@@ -1,15 +1,19 @@
 """Public keys: take a SubjectPublicKeyInfo apart and load it, within bounds of work.
 
-RFC 3279 and 8017 (RSA), RFC 4055 (RSASSA-PSS), RFC 5480 (EC), RFC 8410 (Ed25519).
+RFC 3279 and 8017 (RSA), RFC 4055 (RSASSA-PSS), RFC 5480 (EC), RFC 8410 (Ed25519, Ed448), RFC 9881 (ML-DSA),
+RFC 3279 (DSA, for the past: its parameters may be the issuer's).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
@@ -19,19 +23,40 @@ OID_RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
 OID_RSA_PSS = "1.2.840.113549.1.1.10"
 OID_EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 OID_ED25519 = "1.3.101.112"
+OID_ED448 = "1.3.101.113"
+OID_DSA = "1.2.840.10040.4.1"
+OID_ML_DSA_44 = "2.16.840.1.101.3.4.3.17"
+OID_ML_DSA_65 = "2.16.840.1.101.3.4.3.18"
+OID_ML_DSA_87 = "2.16.840.1.101.3.4.3.19"
 
 # An RSA verification costs the square of the modulus times the length of the exponent: both are bounded, so
 # that a hostile key cannot buy time (OpenSSL draws the same lines).
 MAXIMUM_RSA_BITS = 8192
 MAXIMUM_RSA_EXPONENT_BITS = 64
 
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+# FIPS 186-4 4.2: no larger group was ever standardised.
+MAXIMUM_DSA_BITS = 3072
+
+MLDSAPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+EdwardsPublicKey = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
+PublicKey = (
+    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | EdwardsPublicKey | MLDSAPublicKey | dsa.DSAPublicKey
+)
+
+# The AlgorithmIdentifier of a DSA key that leaves its parameters to the issuer's key (RFC 3279 2.3.2).
+_DSA_WITHOUT_PARAMETERS = der.sequence(der.oid(OID_DSA))
+# A SEQUENCE's tag and at most three octets of length stand before it.
+_LONGEST_HEADER = 4
 
 _CURVES: dict[str, ec.EllipticCurve] = {
     "1.2.840.10045.3.1.7": ec.SECP256R1(),
     "1.3.132.0.34": ec.SECP384R1(),
     "1.3.132.0.35": ec.SECP521R1(),
 }
+
+
+# The code of the one refusal that path building has to tell from the others: the key may become whole yet.
+PARAMETERS_MISSING = "key-parameters-missing"
 
 
 class AlgorithmError(TrustError):
@@ -69,18 +94,15 @@ def parse_key_info(public_key: bytes) -> KeyInfo:
 
 @lru_cache(maxsize=2048)
 def load_public_key(public_key: bytes) -> PublicKey:
-    """Load a SubjectPublicKeyInfo: RSA, EC on P-256, P-384 or P-521, or Ed25519; anything else is refused."""
+    """Load a SubjectPublicKeyInfo of a kind that is listed in `KeyKind`; anything else is refused."""
     info = parse_key_info(public_key)
+    load = _LOADERS.get(info.oid)
+    if load is None:
+        raise AlgorithmError(f"public keys of type {info.oid} are not known here", code="key-unknown")
     try:
-        if info.oid in (OID_RSA_ENCRYPTION, OID_RSA_PSS):
-            return _load_rsa(info)
-        if info.oid == OID_EC_PUBLIC_KEY:
-            return _load_ec(info)
-        if info.oid == OID_ED25519 and not info.parameters:
-            return ed25519.Ed25519PublicKey.from_public_bytes(info.key)
+        return load(info)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise AlgorithmError(f"the public key is not usable: {error}", code="key-invalid") from error
-    raise AlgorithmError(f"public keys of type {info.oid} are not known here", code="key-unknown")
 
 
 def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
@@ -112,3 +134,116 @@ def _load_ec(info: KeyInfo) -> ec.EllipticCurvePublicKey:
     if not info.key.startswith(b"\x04"):
         raise AlgorithmError("only uncompressed points are accepted", code="key-invalid")
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, info.key)
+
+
+def _without_parameters(info: KeyInfo, clause: str) -> bytes:
+    """The key of an algorithm whose identifier has no parameters."""
+    if info.parameters:
+        raise AlgorithmError(
+            f"a key of type {info.oid} takes no parameters", code="key-invalid", clause=clause
+        )
+    return info.key
+
+
+def _load_ml_dsa(info: KeyInfo) -> MLDSAPublicKey:
+    """ML-DSA: the bare key of FIPS 204, of one length a parameter set (RFC 9881 4)."""
+    key = _without_parameters(info, "RFC 9881 2")
+    if info.oid == OID_ML_DSA_44:
+        return mldsa.MLDSA44PublicKey.from_public_bytes(key)
+    if info.oid == OID_ML_DSA_65:
+        return mldsa.MLDSA65PublicKey.from_public_bytes(key)
+    return mldsa.MLDSA87PublicKey.from_public_bytes(key)
+
+
+def _load_dsa(info: KeyInfo) -> dsa.DSAPublicKey:
+    """DSAPublicKey ::= INTEGER, with Dss-Parms { p, q, g } (RFC 3279 2.3.2)."""
+    if not info.parameters:
+        raise AlgorithmError(
+            "the DSA key leaves its parameters to its issuer's key",
+            code=PARAMETERS_MISSING,
+            clause="RFC 5280 6.1.4 (e)",
+        )
+    reader, value = der.read_sequence(info.parameters), Reader(info.key)
+    p, q, g, y = reader.read_integer(), reader.read_integer(), reader.read_integer(), value.read_integer()
+    reader.finish()
+    value.finish()
+    if p.bit_length() > MAXIMUM_DSA_BITS or not 0 < q < p:
+        raise AlgorithmError(f"a DSA key of {p.bit_length()} bits is not accepted", code="key-size")
+    if (p - 1) % q or not 1 < g < p or not 1 < y < p - 1 or pow(g, q, p) != 1:
+        raise AlgorithmError("the DSA parameters or the key are not usable", code="key-invalid")
+    return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
+
+
+_LOADERS: dict[str, Callable[[KeyInfo], PublicKey]] = {
+    OID_RSA_ENCRYPTION: _load_rsa,
+    OID_RSA_PSS: _load_rsa,
+    OID_EC_PUBLIC_KEY: _load_ec,
+    OID_ED25519: lambda info: ed25519.Ed25519PublicKey.from_public_bytes(
+        _without_parameters(info, "RFC 8410 3")
+    ),
+    OID_ED448: lambda info: ed448.Ed448PublicKey.from_public_bytes(_without_parameters(info, "RFC 8410 3")),
+    OID_ML_DSA_44: _load_ml_dsa,
+    OID_ML_DSA_65: _load_ml_dsa,
+    OID_ML_DSA_87: _load_ml_dsa,
+    OID_DSA: _load_dsa,
+}
+
+
+# --- what a key is ---------------------------------------------------------------------------------------
+
+
+class KeyKind(StrEnum):
+    """The kinds of public key that are read here."""
+
+    RSA = "RSA"
+    EC = "EC"
+    ED25519 = "Ed25519"
+    ED448 = "Ed448"
+    ML_DSA = "ML-DSA"
+    DSA = "DSA"
+
+
+class KeyStrength(NamedTuple):
+    """What acceptance goes by: the kind of key, the bits of its modulus or field (ML-DSA: its set)."""
+
+    kind: KeyKind
+    bits: int
+
+
+_ONE_SIZE: dict[str, KeyStrength] = {
+    OID_ED25519: KeyStrength(KeyKind.ED25519, 256),
+    OID_ED448: KeyStrength(KeyKind.ED448, 456),
+    OID_ML_DSA_44: KeyStrength(KeyKind.ML_DSA, 44),
+    OID_ML_DSA_65: KeyStrength(KeyKind.ML_DSA, 65),
+    OID_ML_DSA_87: KeyStrength(KeyKind.ML_DSA, 87),
+}
+
+
+@lru_cache(maxsize=4096)
+def key_strength(public_key: bytes) -> KeyStrength:
+    """Kind and size of a SubjectPublicKeyInfo; AlgorithmError when it cannot be loaded."""
+    key = load_public_key(public_key)
+    if isinstance(key, rsa.RSAPublicKey):
+        return KeyStrength(KeyKind.RSA, key.key_size)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return KeyStrength(KeyKind.EC, key.key_size)
+    if isinstance(key, dsa.DSAPublicKey):
+        return KeyStrength(KeyKind.DSA, key.key_size)
+    return _ONE_SIZE[parse_key_info(public_key).oid]
+
+
+def inherit_parameters(public_key: bytes, issuer_public_key: bytes) -> bytes:
+    """The key with its issuer's DSA parameters when it has none of its own; otherwise the key as it is.
+
+    RFC 5280 6.1.4 (d) to (f), working_public_key_parameters: only a DSA key can leave them out (RFC 3279
+    2.3.2), and only a DSA issuer has them to give. What cannot be read neither inherits nor gives.
+    """
+    if public_key.find(_DSA_WITHOUT_PARAMETERS, 0, _LONGEST_HEADER + len(_DSA_WITHOUT_PARAMETERS)) < 0:
+        return public_key
+    try:
+        info, issuer = parse_key_info(public_key), parse_key_info(issuer_public_key)
+    except TrustError:
+        return public_key
+    if info.oid != OID_DSA or issuer.oid != OID_DSA:
+        return public_key
+    return der.sequence(der.sequence(der.oid(OID_DSA), issuer.parameters), der.bit_string(info.key))

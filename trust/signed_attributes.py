@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from trust.algorithms import DigestAlgorithm, parse_digest_algorithm
+from trust.digest import DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.cms import AttributeType
 from trust.encoding.der import DerError, Reader, Tag

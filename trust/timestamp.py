@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from trust.algorithms import DigestAlgorithm, parse_digest_algorithm
 from trust.certificate import Certificate, CertificateError, read_extensions
 from trust.cms import ContentType, SignedDataFacts, parse_signed_data, verify_signed_data
+from trust.digest import DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError

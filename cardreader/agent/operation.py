@@ -35,9 +35,9 @@ from cardreader.piv_terms import KeyAlgorithm, Slot
 from cardreader.process import wipe
 from cardreader.prompt import Consent, ConsentRequest, Prompt, Purpose
 from cardreader.signer import CardSigner
-from trust.algorithms import digest_named
 from trust.approval import sign_approval
 from trust.certificate import Certificate
+from trust.digest import digest_named
 from trust.profile_policy import DEFAULT_POLICY_ARC
 
 TOKEN_FORMAT = "web-eid:1.1"  # noqa: S105 - the name of a format

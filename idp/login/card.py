@@ -96,7 +96,7 @@ class CardValidator:
         our own authorities wrote into it, and validate again with it; what is unknown is refused. 5. Ask the
         register who the subject number stands for.
         """
-        certificate = self._verify_signature(card_token, nonce)
+        certificate = self._verify_signature(card_token, nonce, at)
         kind = self._validate_certificate(certificate, at)
         end_user = self._people.end_user(_subject_number(certificate), kind, certificate.fingerprint)
         return CardLogin(end_user, certificate.fingerprint, certificate.der)
@@ -118,14 +118,14 @@ class CardValidator:
             raise LoginFailure.WRONG_KIND.error("policy-kind")
         return kind
 
-    def _verify_signature(self, card_token: str, nonce: str) -> Certificate:
+    def _verify_signature(self, card_token: str, nonce: str, at: datetime) -> Certificate:
         """Read the card token and verify that its key signed our origin and the nonce."""
         try:
             token = CardToken.parse(card_token)
         except TrustError as error:
             raise LoginFailure.TOKEN_MALFORMED.error(error.code) from None
         try:
-            verify_card_token(token, origin=self._origin, nonce=nonce)
+            verify_card_token(token, origin=self._origin, nonce=nonce, at=at)
         except CardTokenError as error:
             raise LoginFailure.SIGNATURE.error(error.code) from None
         return token.unverified_certificate

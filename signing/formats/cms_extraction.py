@@ -20,9 +20,9 @@ from signing.evidence import (
     TimestampEvidence,
 )
 from signing.formats.limits import MAXIMUM_CMS_BYTES
-from trust.algorithms import DigestAlgorithm
 from trust.certificate import Certificate
 from trust.cms import CMSError, ContentType, SignedDataFacts, check_signing_certificate, parse_signed_data
+from trust.digest import DigestAlgorithm
 from trust.errors import TrustError
 
 Buffer = bytes | memoryview

@@ -10,7 +10,8 @@ from signing.judge.brought import find_altered
 from signing.judge.conclusion import Block, BlockConclusion, Failure, Reason, indeterminate, run_block
 from signing.judge.inputs import JudgeInputs
 from signing.judge.policy import SignaturePolicy
-from trust.algorithms import check_digest_algorithm, check_public_key, digest_named
+from trust.algorithms import check_digest_algorithm, check_public_key
+from trust.digest import digest_named
 from trust.errors import TrustError
 from trust.report import PathReport
 
@@ -60,7 +61,7 @@ def check_algorithms(evidence: SignatureEvidence, policy: SignaturePolicy, at: d
         if evidence.signature_algorithm is not None and evidence.signature_algorithm.digest is not None:
             check_digest_algorithm(evidence.signature_algorithm.digest, at, policy.algorithms)
         if evidence.unverified_signing_certificate is not None:
-            check_public_key(evidence.unverified_signing_certificate.public_key, policy.algorithms)
+            check_public_key(evidence.unverified_signing_certificate.public_key, at, policy.algorithms)
         if evidence.content_digest is not None:
             check_digest_algorithm(digest_named(evidence.content_digest.algorithm), at, policy.algorithms)
     except TrustError as error:

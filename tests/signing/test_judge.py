@@ -279,7 +279,7 @@ class TestTimestamps:
 
 def _cms_with_token(pki, authority, stamped: bytes | None = None) -> bytes:
     """A CMS signature with a token its client never checked."""
-    from trust.algorithms import DigestAlgorithm
+    from trust.digest import DigestAlgorithm
     from trust.encoding.timestamp import encode_timestamp_request
     from trust.timestamp import parse_timestamp_response
 

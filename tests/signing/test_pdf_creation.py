@@ -166,7 +166,7 @@ class TestTimestampClient:
     def test_another_documents_token_is_refused(self, town):
         """The authority answers with a token over something else."""
         honest = LocalAuthority(town)
-        from trust.algorithms import DigestAlgorithm
+        from trust.digest import DigestAlgorithm
         from trust.encoding.timestamp import encode_timestamp_request
 
         class Replaying(LocalAuthority):

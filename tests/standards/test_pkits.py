@@ -21,12 +21,9 @@ from trust.vocabulary import ANY_POLICY
 CASES = load_cases("pkits", "pkits.json")
 TOTAL = 249
 
-DSA = "DSA keys and their inherited parameters are not read"
 INDIRECT = "indirect CRLs (cRLIssuer, certificateIssuer) are refused"
 DELTA = "delta CRLs are refused; the complete CRL at hand is relied on (RFC 5280 5.2.4 leaves that open)"
 NOT_YET = {
-    "4.1.4": DSA,
-    "4.1.5": DSA,
     "4.14.22": INDIRECT,
     "4.14.24": INDIRECT,
     "4.14.25": INDIRECT,

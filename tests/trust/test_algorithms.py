@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from asn1crypto import algos, keys
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, mldsa, padding, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trust.authorities import AT, new_key
 from trust.algorithms import (
     AlgorithmPolicy,
-    DigestAlgorithm,
     SignatureError,
     SignatureScheme,
     algorithm_for,
@@ -23,8 +22,10 @@ from trust.algorithms import (
     parse_algorithm,
     verify_signature,
 )
+from trust.digest import DigestAlgorithm
+from trust.encoding import der
 from trust.errors import TrustError
-from trust.public_key import AlgorithmError, load_public_key
+from trust.public_key import AlgorithmError, inherit_parameters, load_public_key
 
 DATA = b"what is signed"
 
@@ -150,8 +151,9 @@ def test_sunsets():
 
 def test_short_rsa_key():
     key = spki(new_key("rsa1024"))
-    assert code_of(check_public_key, key) == "key-size"
-    check_public_key(key, AlgorithmPolicy(minimum_rsa_bits=1024))
+    check_public_key(key, datetime(2013, 12, 31, tzinfo=UTC))
+    assert code_of(check_public_key, key, datetime(2014, 1, 1, tzinfo=UTC)) == "key-size"
+    check_public_key(key, AT, AlgorithmPolicy(key_sunsets=()))
 
 
 def rsa_spki(modulus: int, exponent: int) -> bytes:
@@ -205,8 +207,95 @@ def test_ec_keys_that_are_refused(parameters, point, code):
     assert code_of(load_public_key, ec_spki(parameters, point)) == code
 
 
-def test_dsa_key_is_unknown():
-    assert code_of(load_public_key, spki(dsa.generate_private_key(2048))) == "key-unknown"
+DSA_KEY = dsa.generate_private_key(2048)
+# id-dsa, and dsa-with-sha256 (RFC 5758 3.1).
+ID_DSA, DSA_WITH_SHA256 = "06072a8648ce380401", bytes.fromhex("300b0609608648016503040302")
+
+
+def test_dsa_verifies_and_ended_with_its_standard():
+    signature = DSA_KEY.sign(DATA, hashes.SHA256())
+    verify_signature(spki(DSA_KEY), DSA_WITH_SHA256, signature, DATA)
+    assert code_of(verify_signature, spki(DSA_KEY), DSA_WITH_SHA256, signature, b"") == "signature-invalid"
+    check_public_key(spki(DSA_KEY), datetime(2024, 2, 2, tzinfo=UTC))
+    assert code_of(check_public_key, spki(DSA_KEY), datetime(2024, 2, 3, tzinfo=UTC)) == "key-size"
+    assert code_of(algorithm_for, spki(DSA_KEY)) == "key-mismatch"
+
+
+def without_parameters(key: bytes) -> bytes:
+    info = keys.PublicKeyInfo.load(key)
+    return der.sequence(der.sequence(bytes.fromhex(ID_DSA)), info["public_key"].dump())
+
+
+def test_dsa_key_inherits_its_parameters_from_a_dsa_key_only():
+    bare = without_parameters(spki(DSA_KEY))
+    assert code_of(load_public_key, bare) == "key-parameters-missing"
+    assert inherit_parameters(bare, spki(DSA_KEY)) == spki(DSA_KEY)
+    assert inherit_parameters(spki(DSA_KEY), spki(DSA_KEY)) == spki(DSA_KEY)
+    for nothing in (bare, spki(KEYS["p256"]), spki(KEYS["rsa2048"]), b"", b"0"):
+        assert code_of(load_public_key, inherit_parameters(bare, nothing)) == "key-parameters-missing"
+    assert inherit_parameters(bare[:-1], spki(DSA_KEY)) == bare[:-1]
+
+
+def dsa_spki(p: int, q: int, g: int, y: int) -> bytes:
+    parameters = der.sequence(*(der.integer(number) for number in (p, q, g)))
+    return der.sequence(der.sequence(bytes.fromhex(ID_DSA), parameters), der.bit_string(der.integer(y)))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"y": 1}, "key-invalid"),
+        ({"y": -2}, "key-invalid"),
+        ({"g": 1}, "key-invalid"),
+        ({"g": 2}, "key-invalid"),
+        ({"q": 3}, "key-invalid"),
+        ({"q": 0}, "key-size"),
+        ({"p": (1 << 4095) + 1}, "key-size"),
+        ({"p": 23, "q": 11, "g": 4, "y": 9}, "key-invalid"),
+    ],
+)
+def test_dsa_keys_that_are_refused(change, code):
+    public = DSA_KEY.public_key().public_numbers()
+    group = public.parameter_numbers
+    numbers = {"p": group.p, "q": group.q, "g": group.g, "y": public.y} | change
+    assert code_of(load_public_key, dsa_spki(**numbers)) == code
+
+
+ML_DSA = {
+    "2.16.840.1.101.3.4.3.17": mldsa.MLDSA44PrivateKey,
+    "2.16.840.1.101.3.4.3.18": mldsa.MLDSA65PrivateKey,
+    "2.16.840.1.101.3.4.3.19": mldsa.MLDSA87PrivateKey,
+}
+
+
+@pytest.mark.parametrize("oid", ML_DSA)
+def test_ml_dsa(oid):
+    """RFC 9881: identifiers of key and signature are the same, without parameters."""
+    key = ML_DSA[oid].generate()
+    public, identifier = spki(key), der.sequence(der.oid(oid))
+    assert algorithm_for(public) == identifier
+    signature = key.sign(DATA)
+    verify_signature(public, identifier, signature, DATA)
+    check_public_key(public, AT)
+    assert code_of(verify_signature, public, identifier, signature, b"") == "signature-invalid"
+    assert code_of(verify_signature, public, identifier, signature[:-1], DATA) == "signature-invalid"
+    for other in set(ML_DSA) - {oid}:
+        assert (
+            code_of(verify_signature, public, der.sequence(der.oid(other)), signature, DATA) == "key-mismatch"
+        )
+    raw = key.public_key().public_bytes_raw()
+    short = der.sequence(identifier, der.bit_string(raw[:-1]))
+    with_null = der.sequence(der.sequence(der.oid(oid), der.null()), der.bit_string(raw))
+    assert code_of(load_public_key, short) == code_of(load_public_key, with_null) == "key-invalid"
+    assert code_of(parse_algorithm, der.sequence(der.oid(oid), der.null())) == "algorithm-parameters"
+
+
+def test_ed448():
+    key = ed448.Ed448PrivateKey.generate()
+    verify_signature(spki(key), algorithm_for(spki(key)), key.sign(DATA), DATA)
+    assert code_of(verify_signature, spki(key), algorithm_for(spki(key)), key.sign(b""), DATA) == (
+        "signature-invalid"
+    )
 
 
 def test_key_of_one_kind_under_a_signature_of_another():

@@ -67,7 +67,7 @@ def token(card="p256", algorithm="ES256", **changes) -> dict:
 
 def refusal(document, origin=ORIGIN, nonce=NONCE) -> str:
     with pytest.raises(CardTokenError) as caught:
-        verify_card_token(CardToken.parse(document), origin=origin, nonce=nonce)
+        verify_card_token(CardToken.parse(document), origin=origin, nonce=nonce, at=AT)
     return caught.value.code
 
 
@@ -86,7 +86,7 @@ def test_good(card, algorithm):
         parsed = CardToken.parse(form)
         assert parsed.algorithm is CardTokenAlgorithm[algorithm]
         assert parsed.unverified_certificate == CARDS[card].ours
-        verify_card_token(parsed, origin=ORIGIN, nonce=NONCE)
+        verify_card_token(parsed, origin=ORIGIN, nonce=NONCE, at=AT)
 
 
 def test_version_1_1_with_signing_certificates():
@@ -127,7 +127,9 @@ def test_signing_certificate_of_somebody_else(party, code):
 
 
 def test_unknown_fields_are_ignored():
-    verify_card_token(CardToken.parse(token(future={"a": [1]}, other=None)), origin=ORIGIN, nonce=NONCE)
+    verify_card_token(
+        CardToken.parse(token(future={"a": [1]}, other=None)), origin=ORIGIN, nonce=NONCE, at=AT
+    )
 
 
 def test_wrong_origin():
@@ -261,7 +263,7 @@ def test_origins_that_are_none(origin):
 @pytest.mark.parametrize("origin", ["http://localhost:8404", "http://127.0.0.1:8404", "https://[::1]:8404"])
 def test_loopback_origins(origin):
     document = token(signature=sign(CARDS["p256"], "ES256", origin=origin))
-    verify_card_token(CardToken.parse(document), origin=origin, nonce=NONCE)
+    verify_card_token(CardToken.parse(document), origin=origin, nonce=NONCE, at=AT)
 
 
 @pytest.mark.parametrize("nonce", ["", "short", "x" * 43, "x" * 129])
@@ -292,7 +294,7 @@ def test_anything_gives_own_errors(document):
 def test_any_value_in_any_field_gives_own_errors(field, value):
     try:
         parsed = CardToken.parse({**GOOD, field: value})
-        verify_card_token(parsed, origin=ORIGIN, nonce=NONCE)
+        verify_card_token(parsed, origin=ORIGIN, nonce=NONCE, at=AT)
     except TrustError:
         return
     assert field in ("appVersion", "format")

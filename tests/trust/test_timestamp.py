@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.trust.authorities import AT, DAY, Party, issue, root
 from tests.trust.samples import SampleSigner
-from trust.algorithms import DigestAlgorithm
+from trust.digest import DigestAlgorithm
 from trust.encoding.timestamp import (
     PKIFailureInfo,
     encode_timestamp_rejection,

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from trust.algorithms import DigestAlgorithm, parse_algorithm
+from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
+from trust.digest import DigestAlgorithm
 from trust.encoding import der
 from trust.errors import EncodingError
 from trust.signer import Signer

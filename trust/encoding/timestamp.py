@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from trust.algorithms import DigestAlgorithm, parse_digest_algorithm
+from trust.digest import DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.cms import ContentType, assemble_signed_data, digest_for, signed_attributes
 from trust.encoding.der import DerError, Reader, Tag

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trust.samples import AT, authority, openssl, party
-from trust.algorithms import DigestAlgorithm
+from trust.digest import DigestAlgorithm
 from trust.encoding import der
 from trust.encoding.timestamp import (
     PKIFailureInfo,
