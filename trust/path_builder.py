@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 
 from trust.algorithms import (
@@ -26,6 +27,8 @@ from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
 Path = tuple[Certificate, ...]
+# Farther than any path: what no name leads to is tried last.
+_UNREACHABLE = 1_000_000
 
 
 class BudgetError(TrustError):
@@ -99,13 +102,36 @@ class PathBuilder:
                 yield from self._extend((*path, issuer))
 
     def _candidates(self, child: Certificate) -> list[Certificate]:
-        """Certificates that bear the issuer's name: anchors first, then by key identifier and validity."""
-        return sorted(self.named(child.issuer), key=lambda issuer: self._rank(child, issuer))
+        """Certificates that bear the issuer's name, the most promising first."""
+        named = self.named(child.issuer)
+        return sorted(named, key=lambda issuer: self._rank(child, issuer)) if len(named) > 1 else list(named)
 
-    def _rank(self, child: Certificate, issuer: Certificate) -> tuple[bool, int, bool]:
-        """Smaller is more promising (RFC 4158 3.2, 3.5.12)."""
+    def _rank(self, child: Certificate, issuer: Certificate) -> tuple[bool, int, int]:
+        """Smaller is more promising: validity, key identifier, way to an anchor (RFC 4158 3.2, 3.5)."""
         valid = issuer.not_valid_before <= self.at <= issuer.not_valid_after
-        return (not valid, _key_distance(child, issuer), issuer not in self._anchor_set)
+        return (not valid, _key_distance(child, issuer), self._anchor_distance(issuer))
+
+    def _anchor_distance(self, issuer: Certificate) -> int:
+        """How many certificates lead to an anchor at least, going by names; many where none do."""
+        if issuer in self._anchor_set:
+            return 0
+        return 1 + self._distances.get(_folded(issuer.issuer), _UNREACHABLE)
+
+    @cached_property
+    def _distances(self) -> dict[object, int]:
+        """The distance of each name from an anchor's, breadth first, as if all signatures were right."""
+        issued: dict[object, set[object]] = {}
+        for subject, certificates in self._by_subject.items():
+            for certificate in certificates:
+                issued.setdefault(_folded(certificate.issuer), set()).add(subject)
+        names = {_folded(anchor.subject) for anchor in self.anchors}
+        distances = dict.fromkeys(names, 0)
+        distance = 0
+        while names:
+            distance += 1
+            names = {below for name in names for below in issued.get(name, ())} - distances.keys()
+            distances.update(dict.fromkeys(names, distance))
+        return distances
 
     def _verified(self, path: Path) -> Iterator[Path]:
         """The path when every signature in it verifies, with the DSA parameters that keys inherit."""
@@ -148,6 +174,14 @@ def inherit_keys(path: Path) -> Path:
         inherits = key != certificate.public_key
         whole.append(replace(certificate, public_key=key) if inherits else certificate)
     return tuple(reversed(whole))
+
+
+def _folded(name: bytes) -> object:
+    """The name as it is compared; None for one that cannot be read."""
+    try:
+        return canonical_name(name)
+    except TrustError:
+        return None
 
 
 def _explain(child: Certificate, issuer: Certificate, error: TrustError) -> Rejection:
