@@ -5,10 +5,10 @@ RFC 5652 and RFC 5035 (signed messages), RFC 2986 (certification requests), GB 1
 (identifiers).  Everything here takes its inputs, and the time, as arguments.
 
 Reading order: `errors`, `vocabulary`, `status`, `signer`, `encoding.der`; then the nouns `names`,
-`identifiers`, `profile_policy`; the writers `encoding.extensions`, `.certificate`, `.request`,
-`.crl`, `.ocsp`, `.cms`, `.timestamp`; keys and the readers `public_key`, `algorithms`,
-`extensions`, `certificate`; then validation: `report`, `validation_inputs`, `path`,
-`path_builder`, `path_steps`, `policy`, `constraints`, and the status of a certificate:
-`revocation`, `revocation_check`, `crl`, `crl_check`, `ocsp`, `ocsp_response`; and the messages
-made of them: `signed_attributes`, `cms`, `approval`, `timestamp`, `card_token`.
+`identifiers`, `profile_policy`; the writers `encoding.general_names`, `.extensions`,
+`.subordinate_extensions`, `.certificate`, `.request`, `.crl`, `.ocsp`, `.cms`, `.timestamp`; keys
+and the readers `public_key`, `algorithms`, `extensions`, `certificate`; then validation: `report`,
+`validation_inputs`, `path`, `path_builder`, `path_steps`, `policy`, `constraints`, and the status of
+a certificate: `revocation`, `revocation_check`, `crl`, `crl_check`, `ocsp`, `ocsp_response`; and the
+messages made of them: `signed_attributes`, `cms`, `approval`, `timestamp`, `card_token`.
 """

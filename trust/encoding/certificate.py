@@ -14,8 +14,10 @@ from trust.encoding import der
 from trust.encoding.extensions import Extension, encode_extensions
 from trust.errors import EncodingError
 from trust.signer import Signer
+from trust.vocabulary import ExtensionOID
 
-_VERSION_3: Final = 2
+_VERSION_3: Final = der.explicit(0, der.integer(2))
+_EMPTY_NAME: Final = der.sequence()
 MAXIMUM_SERIAL_OCTETS: Final = 20
 
 
@@ -38,8 +40,9 @@ def encode_tbs_certificate(fields: CertificateFields) -> bytes:
     check_serial_number(fields.serial_number)
     if fields.not_valid_after < fields.not_valid_before:
         raise EncodingError("the certificate would end before it begins", code="validity-order")
+    _check_names(fields)
     return der.sequence(
-        der.explicit(0, der.integer(_VERSION_3)),
+        _VERSION_3,
         der.integer(fields.serial_number),
         fields.algorithm,
         fields.issuer,
@@ -48,6 +51,21 @@ def encode_tbs_certificate(fields: CertificateFields) -> bytes:
         fields.public_key,
         der.explicit(3, encode_extensions(fields.extensions)) if fields.extensions else b"",
     )
+
+
+def _check_names(fields: CertificateFields) -> None:
+    """Check that the issuer has a name, and the subject one of some kind (RFC 5280 4.1.2.4, 4.1.2.6)."""
+    if fields.issuer == _EMPTY_NAME:
+        raise EncodingError("the issuer has no name", code="issuer-empty", clause="RFC 5280 4.1.2.4")
+    if fields.subject == _EMPTY_NAME and not any(
+        extension.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME and extension.critical
+        for extension in fields.extensions
+    ):
+        raise EncodingError(
+            "a subject without a name needs critical alternative names",
+            code="subject-empty",
+            clause="RFC 5280 4.1.2.6",
+        )
 
 
 def check_serial_number(serial_number: int) -> None:

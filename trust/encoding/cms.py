@@ -123,7 +123,7 @@ def _signer_info(
         der.sequence(signer.issuer, der.integer(signer.serial_number)),
         digest,
         # Signed as SET OF, stored as [0] IMPLICIT (RFC 5652 5.4).
-        bytes((der.context(0),)) + signed_attributes[1:],
+        der.retag(0, signed_attributes),
         algorithm,
         der.octet_string(signature),
         unsigned,

@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from trust.errors import TrustError
+from trust.errors import EncodingError, TrustError
 
 MAXIMUM_SIZE: Final = 16 * 1024 * 1024
 MAXIMUM_DEPTH: Final = 32
@@ -35,7 +35,7 @@ _GENERALIZED_TIME = re.compile(rb"([0-9]{8}(?:[01][0-9]|2[0-3])[0-9]{4})(?:\.([0
 
 
 class DerError(TrustError):
-    """Bytes that are not DER, or a value that DER cannot hold."""
+    """Bytes that are not DER."""
 
 
 class Tag(IntEnum):
@@ -71,7 +71,9 @@ _BIT_STRING, _OCTET_STRING = int(Tag.BIT_STRING), int(Tag.OCTET_STRING)
 def context(number: int, *, constructed: bool = True) -> int:
     """The identifier octet of context-specific tag [number]."""
     if not 0 <= number < _HIGH_TAG:
-        raise DerError(f"context tag [{number}] does not fit one octet", code="der-tag", clause="X.690 8.1.2")
+        raise EncodingError(
+            f"context tag [{number}] does not fit one octet", code="der-tag", clause="X.690 8.1.2"
+        )
     return _CONTEXT | (_CONSTRUCTED if constructed else 0) | number
 
 
@@ -132,10 +134,10 @@ def null() -> bytes:
 def oid(text: str) -> bytes:
     """OBJECT IDENTIFIER from its dotted text (X.690 8.19)."""
     if not _OID_TEXT.match(text):
-        raise DerError(f"{text!r} is not an object identifier", code="der-oid", clause="X.690 8.19")
+        raise EncodingError(f"{text!r} is not an object identifier", code="der-oid", clause="X.690 8.19")
     first, second, *rest = (int(arc) for arc in text.split("."))
     if first < 2 and second > 39:
-        raise DerError(f"{text!r}: the second arc is above 39", code="der-oid", clause="X.690 8.19.4")
+        raise EncodingError(f"{text!r}: the second arc is above 39", code="der-oid", clause="X.690 8.19.4")
     return tlv(Tag.OBJECT_IDENTIFIER, b"".join(_arc(arc) for arc in (40 * first + second, *rest)))
 
 
@@ -174,7 +176,9 @@ def _text(tag: Tag, text: str, encoding: str) -> bytes:
     try:
         return tlv(tag, text.encode(encoding))
     except UnicodeEncodeError as error:
-        raise DerError(f"{text!r} does not fit {tag.name}", code="der-string", clause="X.680 41") from error
+        raise EncodingError(
+            f"{text!r} does not fit {tag.name}", code="der-string", clause="X.680 41"
+        ) from error
 
 
 def utf8_string(text: str) -> bytes:
@@ -185,7 +189,7 @@ def utf8_string(text: str) -> bytes:
 def printable_string(text: str) -> bytes:
     """PrintableString (X.680 41.4)."""
     if not _PRINTABLE.match(text):
-        raise DerError(f"{text!r} does not fit PrintableString", code="der-string", clause="X.680 41.4")
+        raise EncodingError(f"{text!r} does not fit PrintableString", code="der-string", clause="X.680 41.4")
     return _text(Tag.PRINTABLE_STRING, text, "ascii")
 
 
@@ -197,8 +201,13 @@ def ia5_string(text: str) -> bytes:
 def _utc(at: datetime) -> datetime:
     """`at` in UTC; a naive time is refused, since nobody knows what it means."""
     if at.tzinfo is None:
-        raise DerError("a time without a zone cannot be encoded", code="der-time", clause="RFC 5280 4.1.2.5")
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+        raise EncodingError(
+            "a time without a zone cannot be encoded", code="der-time", clause="RFC 5280 4.1.2.5"
+        )
+    try:
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
+    except OverflowError as error:
+        raise EncodingError("a time beyond the year 9999", code="der-time", clause="X.690 11.7") from error
 
 
 def time(at: datetime) -> bytes:
@@ -242,6 +251,11 @@ def explicit(number: int, part: bytes) -> bytes:
 def implicit(number: int, content: bytes, *, constructed: bool = False) -> bytes:
     """[number] IMPLICIT: the content octets under the context tag."""
     return tlv(context(number, constructed=constructed), content)
+
+
+def retag(number: int, part: bytes) -> bytes:
+    """[number] IMPLICIT in place of an encoded part's own tag."""
+    return b"%c%b" % (context(number, constructed=bool(part[0] & _CONSTRUCTED)), part[1:])
 
 
 # --- reader -------------------------------------------------------------------------------------

@@ -169,8 +169,8 @@ def _encode_accuracy(accuracy: timedelta) -> bytes:
     milliseconds, microseconds = divmod(accuracy.microseconds, 1000)
     return der.sequence(
         der.integer(seconds) if seconds else b"",
-        der.implicit(0, der.integer(milliseconds)[2:]) if milliseconds else b"",
-        der.implicit(1, der.integer(microseconds)[2:]) if microseconds else b"",
+        der.retag(0, der.integer(milliseconds)) if milliseconds else b"",
+        der.retag(1, der.integer(microseconds)) if microseconds else b"",
     )
 
 

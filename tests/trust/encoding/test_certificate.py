@@ -16,7 +16,7 @@ from tests.trust.samples import AT, authority, openssl, signer
 from trust.encoding import certificate as writing
 from trust.encoding import der, extensions
 from trust.encoding.certificate import CertificateFields
-from trust.encoding.extensions import Extension, KeyUsage
+from trust.encoding.extensions import Extension, KeyUsage, PolicyInformation
 from trust.encoding.request import sign_request
 from trust.errors import EncodingError, TrustError
 from trust.names import NameAttribute, encode_name
@@ -39,6 +39,7 @@ names = st.lists(
         # The library counts octets where RFC 5280 counts characters: 16 are 64 octets at most.
         st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=16),
     ),
+    min_size=1,
     max_size=4,
 )
 
@@ -96,7 +97,9 @@ def extension_pairs(draw):
             False,
         ),
         (
-            extensions.certificate_policies(*policies, cps=cps),
+            extensions.certificate_policies(
+                *[PolicyInformation(policy, (cps,) if cps else ()) for policy in policies]
+            ),
             x509.CertificatePolicies(
                 [
                     x509.PolicyInformation(x509.ObjectIdentifier(policy), [cps] if cps else None)
@@ -241,10 +244,10 @@ def fields(**changes):
     given = {
         "serial_number": 1,
         "algorithm": signer("p256").algorithm,
-        "issuer": encode_name([]),
+        "issuer": encode_name([(NameAttribute.COMMON_NAME, "CA")]),
         "not_valid_before": AT,
         "not_valid_after": AT,
-        "subject": encode_name([]),
+        "subject": encode_name([(NameAttribute.COMMON_NAME, "Li")]),
         "public_key": signer("p256").public_key,
     }
     return CertificateFields(**{**given, **changes})
