@@ -32,7 +32,8 @@ from trust.extensions import (
     NameConstraints,
     PolicyConstraints,
 )
-from trust.names import NameAttribute, decode_name, name_to_text, names_match
+from trust.keeping import kept
+from trust.names import NameAttribute, canonical_name, decode_name, name_to_text, names_match
 from trust.vocabulary import AccessMethod, ExtensionOID
 
 MAXIMUM_CERTIFICATE_SIZE = 128 * 1024
@@ -118,6 +119,10 @@ class Certificate:
         """The subject's attributes that have a name here; the last one where a type occurs twice."""
         known = ((NameAttribute.of(oid), text) for oid, text in decode_name(self.subject))
         return {attribute: text for attribute, text in known if attribute is not None}
+
+    def check_subject(self) -> None:
+        """One rule: the subject is a Name (RFC 5280 4.1.2.6), empty or not."""
+        canonical_name(self.subject)
 
     def check_extensions(self) -> None:
         """One rule: every extension that is known here can be read (RFC 5280 4.2)."""
@@ -371,7 +376,7 @@ def read_extensions(listed: Reader) -> dict[str, Extension]:
     return extensions
 
 
-@reading.kept
+@kept
 def _read_extension(data: bytes) -> Extension:
     """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } (RFC 5280 4.1)."""
     reader = der.read_sequence(data)

@@ -10,13 +10,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.extensions import GeneralName, GeneralNameKind, NameConstraints
 from trust.names import NameAttribute, canonical_name, decode_relative_names
-
-# Names times constraints is bounded: a hostile certificate could ask for hundreds of millions of comparisons.
-MAXIMUM_COMPARISONS = 100_000
 
 _HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _URI_HOST = re.compile(
@@ -53,16 +51,16 @@ class ConstraintState:
         """Whether nothing is constrained so far."""
         return not self._permitted and not self._excluded
 
-    def check_names(self, certificate: Certificate) -> None:
-        """6.1.3 (b), (c): every name of the certificate is permitted and none excluded."""
+    def check_names(self, certificate: Certificate, budget: Budget) -> None:
+        """6.1.3 (b), (c): every name of the certificate is permitted and none excluded.
+
+        A hostile certificate could ask for hundreds of millions of comparisons, so they are on the budget.
+        """
         if self.is_free:
             return
         names = certificate_names(certificate)
         bases = len(self._excluded) + sum(len(permitted) for permitted in self._permitted)
-        if len(names) * bases > MAXIMUM_COMPARISONS:
-            raise ConstraintError(
-                "there are too many names and constraints to compare", code="name-constraints-too-many"
-            )
+        budget.spend("comparisons", len(names) * bases)
         for name in names:
             self._check_permitted(name)
             self._check_excluded(name)

@@ -7,22 +7,15 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache, wraps
-from typing import TypeVar
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.encoding.extensions import KeyUsage
+from trust.keeping import kept
 
 MAXIMUM_GENERAL_NAMES = 4096
-# Certificates of one profile share most of their values; longer ones are hardly shared, and cost memory.
-_MAXIMUM_KEPT_SIZE = 1024
-_MAXIMUM_KEPT_VALUES = 1024
-
-T = TypeVar("T")
 
 
 class GeneralNameKind(IntEnum):
@@ -130,17 +123,6 @@ class AlternativeNames:
     def ip(self) -> tuple[str, ...]:
         """IP addresses, as text."""
         return tuple(str(ipaddress.ip_address(name.value)) for name in self.of_kind(GeneralNameKind.IP))
-
-
-def kept(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
-    """The reader, remembering what it has read of short values; refusals are not remembered."""
-    remembered = lru_cache(maxsize=_MAXIMUM_KEPT_VALUES)(read)
-
-    @wraps(read)
-    def reader(value: bytes) -> T:
-        return remembered(value) if len(value) <= _MAXIMUM_KEPT_SIZE else read(value)
-
-    return reader
 
 
 # --- names -----------------------------------------------------------------------------------------------

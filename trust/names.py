@@ -6,13 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
 from trust.errors import TrustError
 from trust.identifiers import check_unified_social_credit_code
+from trust.keeping import kept
 
 MAXIMUM_NAME_SIZE: Final = 64 * 1024
 
@@ -139,19 +139,23 @@ def _encode_attribute(kind: NameAttribute | str, value: str) -> bytes:
 
 def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:
     """The relative distinguished names of a DER Name, each with its attributes."""
-    reader = Reader(name, maximum_size=MAXIMUM_NAME_SIZE)
-    names = reader.enter(Tag.SEQUENCE)
-    reader.finish()
-    result = []
-    while not names.at_end:
-        attributes = names.enter(Tag.SET)
-        relative = []
-        while not attributes.at_end:
-            relative.append(_decode_attribute(attributes.enter(Tag.SEQUENCE)))
-        if not relative:
-            raise NamingError("a relative name is empty", code="name-empty-rdn", clause="RFC 5280 4.1.2.4")
-        result.append(tuple(relative))
-    return tuple(result)
+    return tuple(_decode_relative_name(relative) for relative in _relative_names(name))
+
+
+def _relative_names(name: bytes) -> list[bytes]:
+    """The relative names of a DER Name, each a DER SET that is not looked into."""
+    return der.read_sequence(name, maximum_size=MAXIMUM_NAME_SIZE).read_rest()
+
+
+def _decode_relative_name(relative: bytes) -> tuple[NameValue, ...]:
+    """The attributes of one relative name, one or more (RFC 5280 4.1.2.4)."""
+    attributes = Reader(relative).enter(Tag.SET)
+    values = []
+    while not attributes.at_end:
+        values.append(_decode_attribute(attributes.enter(Tag.SEQUENCE)))
+    if not values:
+        raise NamingError("a relative name is empty", code="name-empty-rdn", clause="RFC 5280 4.1.2.4")
+    return tuple(values)
 
 
 def _decode_attribute(reader: Reader) -> NameValue:
@@ -212,19 +216,27 @@ def _escape_control(character: str) -> str:
 # --- compare ------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
-def canonical_name(name: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+CanonicalRelativeName = frozenset[tuple[str, str]]
+
+
+@kept
+def canonical_name(name: bytes) -> tuple[CanonicalRelativeName, ...]:
     """A form of the name that is equal for names that match (RFC 5280 7.1, RFC 4518)."""
-    return tuple(
-        frozenset((value.oid, _prepare(value)) for value in relative)
-        for relative in decode_relative_names(name)
-    )
+    return tuple(_canonical_relative_name(relative) for relative in _relative_names(name))
+
+
+@kept
+def _canonical_relative_name(relative: bytes) -> CanonicalRelativeName:
+    """The same of one relative name; many names share their countries and organizations."""
+    return frozenset((value.oid, _prepare(value)) for value in _decode_relative_name(relative))
 
 
 def _prepare(value: NameValue) -> str:
     """The text folded as RFC 4518 does for caseIgnoreMatch; anything that is no string by its octets."""
     if value.text is None:
         return "#" + value.raw.hex()
+    if value.text.isascii() and value.text.isprintable():
+        return "=" + " ".join(value.text.lower().split())
     # 1. Map: soft hyphens, joiners and variation selectors vanish, separators become spaces.
     mapped = "".join(_map_character(character) for character in value.text)
     # 2. Fold case and normalise; folding can undo the normal form, so it is taken twice.
@@ -244,8 +256,14 @@ def _map_character(character: str) -> str:
 
 
 def names_match(first: bytes, second: bytes) -> bool:
-    """Whether two DER Names are the same name (RFC 5280 7.1)."""
-    return first == second or canonical_name(first) == canonical_name(second)
+    """Whether two DER Names are the same name (RFC 5280 7.1); names that differ do so early."""
+    if first == second:
+        return True
+    ours, theirs = _relative_names(first), _relative_names(second)
+    return len(ours) == len(theirs) and all(
+        one == other or _canonical_relative_name(one) == _canonical_relative_name(other)
+        for one, other in zip(ours, theirs, strict=True)
+    )
 
 
 # --- the city's subjects ------------------------------------------------------------------------

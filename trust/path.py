@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
-from trust.path_builder import Budget, BudgetError, PathBuilder
+from trust.path_builder import PathBuilder
 from trust.path_steps import PathRun
 from trust.report import PathReport, Reason, Rejection, reject
 from trust.revocation import Freshness, RevocationEvidence, RevocationPolicy
@@ -51,7 +52,9 @@ class _Validator:
         best: PathReport | None = None
         try:
             for path in self.builder.paths(certificate):
-                report = PathRun(self.inputs, path, self.at, revocation.check_revocation).run()
+                report = PathRun(
+                    self.inputs, path, self.at, revocation.check_revocation, self.builder.budget
+                ).run()
                 if report.valid:
                     return report
                 if best is None or len(report.rejections) < len(best.rejections):

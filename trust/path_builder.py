@@ -7,10 +7,10 @@ path.py, on every path in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from trust.algorithms import (
@@ -19,6 +19,7 @@ from trust.algorithms import (
     check_public_key,
     verify_with,
 )
+from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.names import canonical_name
@@ -29,26 +30,6 @@ from trust.report import Reason, Rejection, reject
 Path = tuple[Certificate, ...]
 # Farther than any path: what no name leads to is tried last.
 _UNREACHABLE = 1_000_000
-
-
-class BudgetError(TrustError):
-    """More work than a validation may cost."""
-
-
-@dataclass
-class Budget:
-    """What one validation may still cost: signature verifications, steps of the search, paths tried."""
-
-    signatures: int = 128
-    steps: int = 2000
-    paths: int = 64
-
-    def spend(self, kind: str) -> None:
-        """Take one from the account called `kind`; BudgetError when it is empty."""
-        left = getattr(self, kind)
-        if left <= 0:
-            raise BudgetError(f"the search took too many {kind}", code="budget-exceeded", clause="RFC 4158 3")
-        setattr(self, kind, left - 1)
 
 
 @dataclass
@@ -101,10 +82,10 @@ class PathBuilder:
             elif len(path) < self.maximum_length:
                 yield from self._extend((*path, issuer))
 
-    def _candidates(self, child: Certificate) -> list[Certificate]:
+    def _candidates(self, child: Certificate) -> Sequence[Certificate]:
         """Certificates that bear the issuer's name, the most promising first."""
         named = self.named(child.issuer)
-        return sorted(named, key=lambda issuer: self._rank(child, issuer)) if len(named) > 1 else list(named)
+        return sorted(named, key=lambda issuer: self._rank(child, issuer)) if len(named) > 1 else named
 
     def _rank(self, child: Certificate, issuer: Certificate) -> tuple[bool, int, int]:
         """Smaller is more promising: validity, key identifier, way to an anchor (RFC 4158 3.2, 3.5)."""
@@ -160,10 +141,25 @@ class PathBuilder:
         try:
             algorithm = check_algorithm(child.algorithm, self.at, self.algorithms)
             check_public_key(issuer.public_key, self.at, self.algorithms)
-            verify_with(issuer.public_key, algorithm, child.signature, child.tbs)
+            verify = _verify_kept if _is_authority(child) else verify_with
+            verify(issuer.public_key, algorithm, child.signature, child.tbs)
         except TrustError as error:
             return error
         return None
+
+
+# Authorities are few and issue many: that their certificates' signatures are right is remembered. Only what
+# has been verified is kept, by its bytes, so nothing wrong can be remembered.
+_verify_kept = lru_cache(maxsize=256)(verify_with)
+
+
+def _is_authority(certificate: Certificate) -> bool:
+    """Whether the certificate says it is an authority's."""
+    try:
+        constraints = certificate.basic_constraints
+    except TrustError:
+        return False
+    return constraints is not None and constraints.ca
 
 
 def inherit_keys(path: Path) -> Path:

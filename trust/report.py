@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
 
 from trust.certificate import Certificate
 from trust.errors import TrustError
@@ -196,6 +198,13 @@ class Rejection:
     message_zh: str
 
 
+class Rule(NamedTuple):
+    """One rule of path validation: its clause of RFC 5280, and what it is about."""
+
+    clause: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Check:
     """One rule that was applied to one certificate, and its outcome."""
@@ -224,19 +233,30 @@ class PathReport:
 
     `path` runs from the certificate asked about to the trust anchor; it is empty when none was found, and the
     best of the refused ones when the verdict is no. `policies` is the user-constrained policy set of RFC 5280
-    6.1.6, anyPolicy written as its OID.
+    6.1.6, anyPolicy written as its OID. `applied` are the rules in the order in which they were applied,
+    `broken` those that did not hold.
     """
 
     at: datetime
     path: tuple[Certificate, ...] = ()
     rejections: tuple[Rejection, ...] = ()
-    checks: tuple[Check, ...] = ()
+    applied: tuple[tuple[Certificate, tuple[Rule, ...]], ...] = ()
+    broken: frozenset[tuple[Certificate, Rule]] = frozenset()
     policies: frozenset[str] = frozenset()
 
     @property
     def valid(self) -> bool:
         """Whether a path was found against which nothing speaks."""
         return bool(self.path) and not self.rejections
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Every rule that was applied, with its outcome."""
+        return tuple(
+            Check(f"RFC 5280 {rule.clause}", rule.name, certificate, (certificate, rule) not in self.broken)
+            for certificate, rules in self.applied
+            for rule in rules
+        )
 
     def raise_if_invalid(self) -> None:
         """Raise PathError with the first rejection's code and sentence; the error carries the report."""

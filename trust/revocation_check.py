@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from trust.budget import BudgetError
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer, check_crl_signing
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
-from trust.path_builder import BudgetError, PathBuilder
+from trust.path_builder import PathBuilder
 from trust.path_steps import date_text
 from trust.report import PathReport, Reason, Rejection, reject
 from trust.revocation import RevocationPolicy, StatusQuestion, certificate_status

@@ -338,7 +338,7 @@ def test_clique_of_cross_certificates_is_cut_off_in_time():
 def test_hundreds_of_look_alikes_are_cut_off_in_time(city):
     key = new_key()
     look_alikes = [
-        authority("Twin", city.root, key=new_key() if i else key, key_identifiers=False) for i in range(300)
+        authority("Twin", city.root, key=new_key() if i else key, key_identifiers=False) for i in range(600)
     ]
     leaf = issue("Leaf", Party(new_key(), look_alikes[0].x509), key_identifiers=False)
     started = time.process_time()
