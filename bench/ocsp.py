@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,14 +14,25 @@ from cryptography.x509 import ocsp
 from bench.certificate import ours as leaf_der
 from bench.harness import Comparison, compare
 from bench.material import AT, ISSUER, ISSUER_KEY, ISSUER_NAME, LATER, SERIAL_NUMBER
-from trust.encoding.extensions import key_identifier
-from trust.encoding.ocsp import SingleAnswer, encode_cert_id, encode_ocsp_response
+from trust.encoding.ocsp import OCSPResponseWriter, SingleAnswer, encode_cert_id, responder_by_key
 from trust.status import CertStatus
 
 _NEXT = AT + timedelta(hours=1)
 _NONCE = bytes(range(32))
-_RESPONDER = key_identifier(ISSUER.public_key)
-_CERT_ID = encode_cert_id(ISSUER_NAME.public_bytes(), ISSUER.public_key, SERIAL_NUMBER)
+_WRITER = OCSPResponseWriter(ISSUER, responder_by_key(ISSUER.public_key))
+# A responder echoes the CertID it was asked; each answer is about another certificate.
+_CERT_IDS = cycle(
+    [
+        encode_cert_id(ISSUER_NAME.public_bytes(), ISSUER.public_key, SERIAL_NUMBER + number)
+        for number in range(1000)
+    ]
+)
+
+
+def _ours(nonce: bytes | None = None) -> bytes:
+    """Build and sign with our writer."""
+    answer = SingleAnswer(next(_CERT_IDS), CertStatus.GOOD, AT, _NEXT)
+    return _WRITER.write([answer], produced_at=AT, nonce=nonce)
 
 
 def _issuer_certificate() -> x509.Certificate:
@@ -36,16 +48,10 @@ def _issuer_certificate() -> x509.Certificate:
     return builder.sign(ISSUER_KEY, hashes.SHA256())
 
 
-def _ours() -> bytes:
-    answer = SingleAnswer(_CERT_ID, CertStatus.GOOD, AT, _NEXT)
-    return encode_ocsp_response(
-        signer=ISSUER, responder_key_digest=_RESPONDER, produced_at=AT, answers=[answer], nonce=_NONCE
-    )
-
-
 def comparisons() -> Iterator[Comparison]:
     """Yield the results."""
     issuer, leaf = _issuer_certificate(), x509.load_der_x509_certificate(leaf_der())
+    data, ecdsa = _ours(), ec.ECDSA(hashes.SHA256())
 
     def theirs() -> ocsp.OCSPResponse:
         builder = ocsp.OCSPResponseBuilder().add_response(
@@ -55,9 +61,9 @@ def comparisons() -> Iterator[Comparison]:
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, issuer)
         return builder.add_extension(x509.OCSPNonce(_NONCE), False).sign(ISSUER_KEY, hashes.SHA256())
 
-    data = _ours()
-    yield compare("OCSP answer with nonce, P-256", _ours, "cryptography's builder", theirs)
-    yield compare(
-        "OCSP answer with nonce, P-256", _ours,
-        "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ec.ECDSA(hashes.SHA256())),
-    )  # fmt: skip
+    yield compare("OCSP answer with nonce, P-256", lambda: _ours(_NONCE), "cryptography's builder", theirs)
+    for operation, nonce in (("OCSP answer, P-256", None), ("OCSP answer with nonce, P-256", _NONCE)):
+        yield compare(
+            operation, lambda nonce=nonce: _ours(nonce),
+            "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ecdsa),
+        )  # fmt: skip

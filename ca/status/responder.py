@@ -14,14 +14,14 @@ from functools import cached_property
 
 from ca.errors import StatusSourceError
 from trust.certificate import Certificate
-from trust.encoding.extensions import key_identifier
 from trust.encoding.ocsp import (
     SHA1_OID,
     SHA256_OID,
     CertID,
     OCSPRequest,
+    OCSPResponseWriter,
     SingleAnswer,
-    encode_ocsp_response,
+    responder_by_key,
 )
 from trust.public_key import parse_key_info
 from trust.signer import Signer
@@ -73,6 +73,12 @@ class OCSPResponder:
             for oid, digest in ((SHA1_OID, "sha1"), (SHA256_OID, "sha256"))
         }
 
+    @cached_property
+    def _writer(self) -> OCSPResponseWriter:
+        """What writes this responder's answers; its certificate goes with every one."""
+        responder_id = responder_by_key(self.certificate.public_key)
+        return OCSPResponseWriter(self.signer, responder_id, [self.certificate.der])
+
     def is_ours(self, cert_id: CertID) -> bool:
         """Whether the question is about a certificate of our issuer."""
         digests = (cert_id.issuer_name_digest, cert_id.issuer_key_digest)
@@ -91,14 +97,8 @@ class OCSPResponder:
         produced_at: datetime,
     ) -> bytes:
         """Sign one response with an answer for every question; never issued, or not ours, is unknown."""
-        return encode_ocsp_response(
-            signer=self.signer,
-            responder_key_digest=key_identifier(self.certificate.public_key),
-            produced_at=produced_at,
-            answers=self._answers(request, known, this_update),
-            nonce=request.nonce,
-            certificates=[self.certificate.der],
-        )
+        answers = self._answers(request, known, this_update)
+        return self._writer.write(answers, produced_at=produced_at, nonce=request.nonce)
 
     def _answers(
         self, request: OCSPRequest, known: Mapping[int, KnownStatus], this_update: datetime

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from runtime.keys import KeySigner
 from tests.idp.harness import ISSUER, START
 from trust.certificate import Certificate
-from trust.encoding.ocsp import SingleAnswer, encode_ocsp_response, parse_ocsp_request
+from trust.encoding.ocsp import OCSPResponseWriter, SingleAnswer, parse_ocsp_request, responder_by_key
 from trust.path import RevocationEvidence
 from trust.profile_policy import CertificateKind, policy_oid
 from trust.status import CertStatus, CRLReason
@@ -187,22 +187,10 @@ class City:
         cert_id = parse_ocsp_request(request.public_bytes(serialization.Encoding.DER)).cert_ids[0].raw
         produced = at - self.answer_age
         signer = self.issuing_key if self.answers != "forged" else ec.generate_private_key(ec.SECP256R1())
-        key_digest = x509.SubjectKeyIdentifier.from_public_key(self.issuing_key.public_key()).digest
-        return encode_ocsp_response(
-            signer=KeySigner(signer),
-            responder_key_digest=key_digest,
-            produced_at=produced,
-            answers=[
-                SingleAnswer(
-                    cert_id,
-                    status,
-                    produced,
-                    produced + DAY,
-                    at - timedelta(hours=1) if reason else None,
-                    reason,
-                )
-            ],
-        )
+        revoked_at = at - timedelta(hours=1) if reason else None
+        answer = SingleAnswer(cert_id, status, produced, produced + DAY, revoked_at, reason)
+        responder_id = responder_by_key(KeySigner(self.issuing_key).public_key)
+        return OCSPResponseWriter(KeySigner(signer), responder_id).write([answer], produced_at=produced)
 
     def _crl(self, issuer: x509.Certificate, key, at: datetime) -> bytes:
         """An empty CRL of an authority."""

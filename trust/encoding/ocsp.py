@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
-from trust.encoding.extensions import Extension, encode_extensions
+from trust.encoding.extensions import key_identifier
 from trust.errors import EncodingError, TrustError
 from trust.signer import Signer
 from trust.status import CertStatus, CRLReason
@@ -66,9 +66,8 @@ class OCSPRequest:
     nonce: bytes | None = None
 
 
-@dataclass(frozen=True)
-class SingleAnswer:
-    """The answer about one certificate (RFC 6960 4.2.1 SingleResponse)."""
+class SingleAnswer(NamedTuple):
+    """The answer about one certificate (RFC 6960 4.2.1 SingleResponse); `cert_id` is DER."""
 
     cert_id: bytes
     status: CertStatus
@@ -80,47 +79,58 @@ class SingleAnswer:
 
 # --- responses ----------------------------------------------------------------------------------
 
-
-def encode_ocsp_response(
-    *,
-    signer: Signer,
-    responder_key_digest: bytes,
-    produced_at: datetime,
-    answers: Sequence[SingleAnswer],
-    nonce: bytes | None = None,
-    certificates: Sequence[bytes] = (),
-) -> bytes:
-    """DER OCSPResponse, signed; the responder is named by its key's SHA-1 digest (RFC 6960 4.2.1)."""
-    data = encode_response_data(
-        responder_key_digest=responder_key_digest, produced_at=produced_at, answers=answers, nonce=nonce
-    )
-    basic = der.sequence(
-        data,
-        signer.algorithm,
-        der.bit_string(signer.sign(data)),
-        der.explicit(0, der.sequence(*certificates)) if certificates else b"",
-    )
-    response_bytes = der.sequence(der.oid(OCSP_BASIC), der.octet_string(basic))
-    return der.sequence(der.enumerated(OCSPResponseStatus.SUCCESSFUL), der.explicit(0, response_bytes))
+_SUCCESSFUL = der.enumerated(OCSPResponseStatus.SUCCESSFUL)
+_BASIC = der.oid(OCSP_BASIC)
+_NONCE = der.oid(ExtensionOID.OCSP_NONCE)
+_GOOD, _UNKNOWN = der.implicit(0, b""), der.implicit(2, b"")
 
 
-def encode_response_data(
-    *,
-    responder_key_digest: bytes,
-    produced_at: datetime,
-    answers: Sequence[SingleAnswer],
-    nonce: bytes | None = None,
-) -> bytes:
-    """DER ResponseData, that is, what the responder signs (RFC 6960 4.2.1)."""
-    if not answers:
-        raise EncodingError("an OCSP response without answers", code="ocsp-empty", clause="RFC 6960 4.2.1")
-    extensions = b"" if nonce is None else der.explicit(1, encode_extensions([nonce_extension(nonce)]))
-    return der.sequence(
-        der.explicit(2, der.octet_string(responder_key_digest)),
-        der.generalized_time(produced_at),
-        der.sequence(*(_single_response(answer) for answer in answers)),
-        extensions,
-    )
+def responder_by_key(public_key: bytes) -> bytes:
+    """DER ResponderID: the SHA-1 digest of the responder's SubjectPublicKeyInfo's key (RFC 6960 4.2.1)."""
+    return der.explicit(2, der.octet_string(key_identifier(public_key)))
+
+
+def responder_by_name(name: bytes) -> bytes:
+    """DER ResponderID: the subject of the responder's certificate, a DER Name (RFC 6960 4.2.1)."""
+    return der.explicit(1, name)
+
+
+class OCSPResponseWriter:
+    """Writes and signs the responses of one responder (RFC 6960 4.2.1).
+
+    What all of them share - who answers, the algorithm, the certificates that go with them - is encoded once.
+    """
+
+    def __init__(self, signer: Signer, responder_id: bytes, certificates: Sequence[bytes] = ()) -> None:
+        self._signer = signer
+        self._responder_id = responder_id
+        self._algorithm = signer.algorithm
+        self._certificates = der.explicit(0, der.sequence(*certificates)) if certificates else b""
+
+    def write(
+        self, answers: Sequence[SingleAnswer], *, produced_at: datetime, nonce: bytes | None = None
+    ) -> bytes:
+        """DER OCSPResponse, signed."""
+        data = self.encode_response_data(answers, produced_at=produced_at, nonce=nonce)
+        signature = der.bit_string(self._signer.sign(data))
+        basic = der.sequence(data, self._algorithm, signature, self._certificates)
+        response_bytes = der.sequence(_BASIC, der.octet_string(basic))
+        return der.sequence(_SUCCESSFUL, der.explicit(0, response_bytes))
+
+    def encode_response_data(
+        self, answers: Sequence[SingleAnswer], *, produced_at: datetime, nonce: bytes | None = None
+    ) -> bytes:
+        """DER ResponseData, that is, what the responder signs."""
+        if not answers:
+            raise EncodingError(
+                "an OCSP response without answers", code="ocsp-empty", clause="RFC 6960 4.2.1"
+            )
+        return der.sequence(
+            self._responder_id,
+            der.generalized_time(produced_at),
+            der.sequence(*[_single_response(answer) for answer in answers]),
+            _nonce_extensions(1, nonce),
+        )
 
 
 def encode_ocsp_error(status: int) -> bytes:
@@ -130,31 +140,32 @@ def encode_ocsp_error(status: int) -> bytes:
     return der.sequence(der.enumerated(status))
 
 
-def nonce_extension(nonce: bytes) -> Extension:
-    """The nonce, 1 to 128 octets (RFC 9654 2.1)."""
+def _nonce_extensions(number: int, nonce: bytes | None) -> bytes:
+    """[number] Extensions with the nonce, of 1 to 128 octets, or nothing (RFC 9654 2.1)."""
+    if nonce is None:
+        return b""
     if not 0 < len(nonce) <= MAXIMUM_NONCE_SIZE:
         raise EncodingError("a nonce has 1 to 128 octets", code="ocsp-nonce", clause="RFC 9654 2.1")
-    return Extension(ExtensionOID.OCSP_NONCE, False, der.octet_string(nonce))
+    extension = der.sequence(_NONCE, der.octet_string(der.octet_string(nonce)))
+    return der.explicit(number, der.sequence(extension))
 
 
 def _single_response(answer: SingleAnswer) -> bytes:
     """DER SingleResponse."""
-    next_update = b""
-    if answer.next_update is not None:
-        if answer.next_update < answer.this_update:
+    cert_id, status, this_update, next_update, _, _ = answer
+    next_field = b""
+    if next_update is not None:
+        if next_update < this_update:
             raise EncodingError("nextUpdate precedes thisUpdate", code="ocsp-update-order")
-        next_update = der.explicit(0, der.generalized_time(answer.next_update))
-    return der.sequence(
-        answer.cert_id, _cert_status(answer), der.generalized_time(answer.this_update), next_update
-    )
+        next_field = der.explicit(0, der.generalized_time(next_update))
+    cert_status = _GOOD if status is CertStatus.GOOD else _other_status(answer)
+    return der.sequence(cert_id, cert_status, der.generalized_time(this_update), next_field)
 
 
-def _cert_status(answer: SingleAnswer) -> bytes:
-    """DER CertStatus: [0] good, [1] RevokedInfo, [2] unknown."""
-    if answer.status is CertStatus.GOOD:
-        return der.implicit(0, b"")
+def _other_status(answer: SingleAnswer) -> bytes:
+    """DER CertStatus that is not good: [1] RevokedInfo, [2] unknown."""
     if answer.status is CertStatus.UNKNOWN:
-        return der.implicit(2, b"")
+        return _UNKNOWN
     if answer.revoked_at is None:
         raise EncodingError("revoked, but not since when", code="ocsp-revoked", clause="RFC 6960 4.2.1")
     reason = b"" if answer.reason is None else der.explicit(0, der.enumerated(answer.reason))
@@ -186,9 +197,10 @@ def _key_bits(public_key: bytes) -> bytes:
 
 def encode_ocsp_request(cert_ids: Sequence[bytes], nonce: bytes | None = None) -> bytes:
     """DER OCSPRequest, unsigned (RFC 6960 4.1.1)."""
-    extensions = b"" if nonce is None else der.explicit(2, encode_extensions([nonce_extension(nonce)]))
-    requests = der.sequence(*(der.sequence(cert_id) for cert_id in cert_ids))
-    return der.sequence(der.sequence(requests, extensions))
+    if not cert_ids:
+        raise EncodingError("an OCSP request for nothing", code="ocsp-empty", clause="RFC 6960 4.1.1")
+    requests = der.sequence(*[der.sequence(cert_id) for cert_id in cert_ids])
+    return der.sequence(der.sequence(requests, _nonce_extensions(2, nonce)))
 
 
 def parse_ocsp_request(data: bytes) -> OCSPRequest:

@@ -18,13 +18,13 @@ from trust.encoding.ocsp import (
     MAXIMUM_CERT_IDS,
     OCSPRequestError,
     OCSPResponseStatus,
+    OCSPResponseWriter,
     SingleAnswer,
     encode_cert_id,
     encode_ocsp_error,
     encode_ocsp_request,
-    encode_ocsp_response,
-    encode_response_data,
     parse_ocsp_request,
+    responder_by_key,
 )
 from trust.errors import EncodingError, TrustError
 from trust.status import CertStatus, CRLReason
@@ -40,17 +40,13 @@ def cert_id(certificate, digest="sha1"):
     )
 
 
-def respond(answers, responder=None, **changes):
-    responder = responder or party("p256", "ocsp")
-    given_arguments = {
-        "signer": responder.signer,
-        "responder_key_digest": key_identifier(responder.signer.public_key),
-        "produced_at": AT,
-        "answers": answers,
-        "certificates": [responder.der],
-        **changes,
-    }
-    return encode_ocsp_response(**given_arguments)
+def writer(responder):
+    responder_id = responder_by_key(responder.signer.public_key)
+    return OCSPResponseWriter(responder.signer, responder_id, [responder.der])
+
+
+def respond(answers, responder=None, nonce=None):
+    return writer(responder or party("p256", "ocsp")).write(answers, produced_at=AT, nonce=nonce)
 
 
 GOOD, REVOKED, UNKNOWN = (
@@ -172,7 +168,7 @@ def test_what_is_no_error_status_is_refused(status):
 )
 def test_bad_answers_are_not_written(answers, nonce, code):
     with pytest.raises(EncodingError) as caught:
-        encode_response_data(responder_key_digest=bytes(20), produced_at=AT, answers=answers, nonce=nonce)
+        writer(party("p256", "ocsp")).write(answers, produced_at=AT, nonce=nonce)
     assert caught.value.code == code
 
 
