@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -64,6 +65,16 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class _Request:
+    """What is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+@dataclass(frozen=True)
 class _Target:
     """A URL taken apart."""
 
@@ -105,24 +116,35 @@ class Fetcher:
             FetchPolicy(allowed_networks=networks, timeout=timeout, trust_anchors=settings.trust_anchors)
         )
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
-        """Fetch a URL."""
-        return self._fetch("GET", url, None, headers or {})
+    def get(
+        self, url: str, headers: Mapping[str, str] | None = None, *, maximum_bytes: int | None = None
+    ) -> Fetched:
+        """Fetch a URL; `maximum_bytes` replaces the policy's bound."""
+        return self._fetch(_Request("GET", url, headers or {}), maximum_bytes)
 
     def post(
-        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        body: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        maximum_bytes: int | None = None,
     ) -> Fetched:
-        """Send a body to a URL and fetch the answer."""
-        return self._fetch("POST", url, body, {**(headers or {}), "Content-Type": content_type})
+        """Send a body to a URL and fetch the answer; `maximum_bytes` replaces the policy's bound."""
+        fields = {**(headers or {}), "Content-Type": content_type}
+        return self._fetch(_Request("POST", url, fields, body), maximum_bytes)
 
-    def _fetch(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Fetched:
+    def _fetch(self, request: _Request, maximum_bytes: int | None) -> Fetched:
         """Do the whole fetch within the policy's time."""
+        url = request.url
+        bound = self._policy.maximum_bytes if maximum_bytes is None else maximum_bytes
         deadline = time.monotonic() + self._policy.timeout
         target = _read_url(url)
         connection = self._connect(target, self._allowed_addresses(target, deadline), deadline)
         with connection, _Watchdog(connection, deadline) as watchdog:
             try:
-                fetched = self._converse(connection, target, method, body, headers)
+                fetched = _converse(connection, target, request, bound)
             except (HTTPError, HTTPException, OSError, ValueError) as error:
                 if watchdog.expired:
                     raise _too_slow(url) from error
@@ -182,32 +204,6 @@ class Fetcher:
             server_hostname=target.host,
         )
 
-    def _converse(
-        self,
-        connection: _Connection,
-        target: _Target,
-        method: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-    ) -> Fetched:
-        """Send the request and read the answer, bounded in bytes."""
-        sent = {**headers, "Host": target.host_header, "Accept-Encoding": "identity", "Connection": "close"}
-        response = connection.request(method, target.path, body, sent)
-        if 300 <= response.status < 400:
-            raise FetchError(
-                f"{target.url}: redirects, which is not followed; use the final address",
-                code="fetch-redirect",
-            )
-        content = bytearray()
-        while chunk := response.read(_CHUNK_BYTES, decode_content=False):
-            content += chunk
-            if len(content) > self._policy.maximum_bytes:
-                raise FetchError(
-                    f"{target.url}: larger than {self._policy.maximum_bytes} bytes", code="fetch-too-large"
-                )
-        received = {name.lower(): value for name, value in response.headers.items()}
-        return Fetched(response.status, bytes(content), received)
-
 
 class _Connection:
     """A connected HTTP connection, and its socket, which outlives the library's reference to it."""
@@ -262,6 +258,29 @@ class _Watchdog:
         """Note that the time is over and end the conversation."""
         self.expired = True
         self._connection.cut()
+
+
+def _converse(connection: _Connection, target: _Target, request: _Request, maximum_bytes: int) -> Fetched:
+    """Send the request and read the answer, bounded in bytes."""
+    sent = {
+        **request.headers,
+        "Host": target.host_header,
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    response = connection.request(request.method, target.path, request.body, sent)
+    # 304 answers a conditional request and leads nowhere (RFC 9110 15.4.5).
+    if 300 <= response.status < 400 and response.status != HTTPStatus.NOT_MODIFIED:
+        raise FetchError(
+            f"{target.url}: redirects, which is not followed; use the final address", code="fetch-redirect"
+        )
+    content = bytearray()
+    while chunk := response.read(_CHUNK_BYTES, decode_content=False):
+        content += chunk
+        if len(content) > maximum_bytes:
+            raise FetchError(f"{target.url}: larger than {maximum_bytes} bytes", code="fetch-too-large")
+    received = {name.lower(): value for name, value in response.headers.items()}
+    return Fetched(response.status, bytes(content), received)
 
 
 def _read_url(url: str) -> _Target:

@@ -125,11 +125,15 @@ def test_posts_a_body() -> None:
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1",
         "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1",
         "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "::ffff:0.0.0.0", "::ffff:192.168.0.1", "::ffff:0:127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::",
+        "2002:c0a8:1::1", "2002::", "::10.0.0.1", "fec0::1", "fe80::1%eth0", "ff0e::1", "3fff::1", "5f00::1",
+        "2001:10::1", "2001:20::1", "192.88.99.1", "0.1.2.3", "169.254.0.1", "198.19.255.255",
+        "100.127.255.255",
     ],
 )  # fmt: skip
 def test_refuses_addresses_that_are_not_public(address: str) -> None:
     strict = Fetcher(FetchPolicy(timeout=2.0), resolver=lambda _host, _port: [address])
-    assert not is_allowed(ipaddress.ip_address(address))
+    assert not is_allowed(ipaddress.ip_address(address.partition("%")[0]))
     assert code_of(lambda: strict.get("http://example.com/")) == "fetch-address"
 
 
@@ -141,8 +145,13 @@ def test_accepts_public_addresses(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost."]
-)
+    "host",
+    [
+        "127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost.",
+        "0", "0.0.0.0", "0x7f000001", "017700000001", "127.0.0.1.", "127.0.1", "LOCALHOST",  # noqa: S104
+        "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[::]",
+    ],
+)  # fmt: skip
 def test_refuses_every_spelling_of_loopback(host: str) -> None:
     code = code_of(lambda: Fetcher(FetchPolicy(timeout=3.0)).get(f"http://{host}:80/"))
     assert code in {"fetch-address", "fetch-unresolved"}
@@ -165,6 +174,27 @@ def test_a_name_that_changes_its_address_is_resolved_once() -> None:
         assert f"Host: rebind.example:{server.port}\r\n".encode() in server.requests[0]
         assert code_of(lambda: Fetcher(only_one, resolver=rebinding).get(url)) == "fetch-address"
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["%6c%6fcalhost", "127.0.0.1%00", "①②⑦.⓪.⓪.①", "127。0。0。1", "a@127.0.0.1", "[::1%25lo]"]
+)
+def test_refuses_hosts_written_to_be_read_in_two_ways(host: str) -> None:
+    assert code_of(lambda: fetcher().get(f"http://{host}/")) == "fetch-url"
+
+
+def test_not_modified_is_an_answer_and_no_redirect() -> None:
+    with serving(answering("304 Not Modified", b"", "Location: http://127.0.0.1:1/", 'ETag: "v"')) as server:
+        fetched = fetcher().get(f"http://127.0.0.1:{server.port}/", {"If-None-Match": '"v"'})
+    assert (fetched.status, fetched.body, fetched.headers["etag"]) == (304, b"", '"v"')
+    assert b'If-None-Match: "v"\r\n' in server.requests[0]
+
+
+def test_a_fetch_may_be_bounded_more_closely_than_the_policy() -> None:
+    with serving(answering("200 OK", b"x" * 1000)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        assert code_of(lambda: fetcher().get(url, maximum_bytes=999)) == "fetch-too-large"
+        assert len(fetcher().get(url, maximum_bytes=1000).body) == 1000
 
 
 def test_private_addresses_among_public_ones_are_not_tried() -> None:
