@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import flask
@@ -26,7 +27,7 @@ from idp.settings import SERVICE, IdpSettings
 from runtime import clock
 from runtime.database import Database, check_schema
 from runtime.jobs import Job
-from runtime.revocation import RevocationFetcher, RevocationFetchPolicy
+from runtime.revocation import EVIDENCE_POLICIES, EvidencePurpose, RevocationFetcher
 from runtime.web import WsgiCallable, create_flask, hot_paths
 from trust.certificate import load_pem_certificates
 
@@ -101,7 +102,10 @@ def _check_database(database: Database) -> None:
 
 def _card_door(settings: IdpSettings) -> CardValidator:
     """Make the real card door: the city's authorities, revocation by OCSP and CRL, the register."""
-    policy = RevocationFetchPolicy(maximum_ocsp_age=timedelta(seconds=settings.revocation_seconds))
+    policy = replace(
+        EVIDENCE_POLICIES[EvidencePurpose.LOGIN],
+        maximum_ocsp_age=timedelta(seconds=settings.revocation_seconds),
+    )
     return CardValidator(
         settings,
         anchors=tuple(load_pem_certificates(settings.trust_anchors.read_bytes())),

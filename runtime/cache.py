@@ -13,22 +13,49 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
+# Runs work beside the caller; the work never raises.
+InBackground = Callable[[Callable[[], None]], None]
+
+_MAXIMUM_BACKGROUND_FETCHES = 8
+
 
 @dataclass(frozen=True)
 class Fresh(Generic[Value_co]):
-    """A value, and until when it may be given out without asking again."""
+    """A value, and until when it may be given out without asking again.
+
+    After `until` and before `serves_until` it is still given out, while it is asked for anew in the
+    background (stale-while-revalidate, RFC 5861 3).
+    """
 
     value: Value_co
     until: datetime
+    serves_until: datetime | None = None
+
+
+def run_in_thread(work: Callable[[], None]) -> None:
+    """Run work in a thread that does not keep the process from ending."""
+    threading.Thread(target=work, name="refresh", daemon=True).start()
+
+
+def _nothing() -> None:
+    """What is done about a stale value when nobody counts them."""
 
 
 class FreshCache(Generic[Value]):
     """Keeps at most `maximum` values; the one not asked for the longest goes first."""
 
-    def __init__(self, maximum: int) -> None:
+    def __init__(
+        self,
+        maximum: int,
+        in_background: InBackground = run_in_thread,
+        on_stale: Callable[[], None] = _nothing,
+    ) -> None:
         self._maximum = maximum
+        self._in_background = in_background
+        self._on_stale = on_stale
         self._kept: OrderedDict[Hashable, Fresh[Value]] = OrderedDict()
         self._flights: dict[Hashable, Future[Fresh[Value]]] = {}
+        self._slots = threading.Semaphore(_MAXIMUM_BACKGROUND_FETCHES)
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, at: datetime, fetch: Callable[[], Fresh[Value]]) -> Value:
@@ -38,10 +65,19 @@ class FreshCache(Generic[Value]):
             if kept is not None and at < kept.until:
                 self._kept.move_to_end(key)
                 return kept.value
+            serves = kept is not None and kept.serves_until is not None and at < kept.serves_until
             flight = self._flights.get(key)
-            ours = flight is None
-            if flight is None:
+            # Too many refreshes under way: a value that still serves can wait for the next who asks.
+            ours = flight is None and (not serves or self._slots.acquire(blocking=False))
+            if ours:
                 flight = self._flights[key] = Future()
+        if kept is not None and serves:
+            self._on_stale()
+            if ours and flight is not None:
+                self._refresh(key, flight, fetch)
+            return kept.value
+        if flight is None:
+            raise AssertionError("a value that does not serve is fetched, or somebody fetches it")
         if ours:
             self._fly(key, flight, fetch)
         return flight.result().value
@@ -55,6 +91,22 @@ class FreshCache(Generic[Value]):
     def __len__(self) -> int:
         """Return how many values are kept."""
         return len(self._kept)
+
+    def _refresh(
+        self, key: Hashable, flight: Future[Fresh[Value]], fetch: Callable[[], Fresh[Value]]
+    ) -> None:
+        """Fetch beside the caller, who has taken one of the slots."""
+
+        def work() -> None:
+            try:
+                self._fly(key, flight, fetch)
+            finally:
+                self._slots.release()
+
+        try:
+            self._in_background(work)
+        except RuntimeError:  # no thread can be started: the caller does it
+            work()
 
     def _fly(self, key: Hashable, flight: Future[Fresh[Value]], fetch: Callable[[], Fresh[Value]]) -> None:
         """Fetch for everyone who waits."""

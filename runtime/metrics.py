@@ -1,4 +1,4 @@
-"""Figures for Prometheus: requests and background jobs of this process."""
+"""Figures for Prometheus: requests, background jobs and outgoing fetches of this process."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ _JOB_LAG = Gauge(
     ["service", "job"],
     registry=REGISTRY,
 )
+_FETCHES = Counter(
+    "tongxing_fetches",
+    "Revocation evidence and issuers asked for: fetched, not-modified, failed, resting (not asked)",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
+_FETCH_SECONDS = Histogram("tongxing_fetch_seconds", "Time to fetch, or to fail", ["kind"], registry=REGISTRY)
+_STALE = Counter(
+    "tongxing_stale_evidence",
+    "Times evidence past its refreshing served, within policy, while it was asked for anew",
+    ["kind"],
+    registry=REGISTRY,
+)
 
 
 def observe_request(service: str, method: str, route: str, status: int, seconds: float) -> None:
@@ -44,6 +57,21 @@ def observe_request(service: str, method: str, route: str, status: int, seconds:
 def observe_job_lag(service: str, job: str, lag: timedelta) -> None:
     """Record how late a background job is."""
     _JOB_LAG.labels(service, job).set(lag.total_seconds())
+
+
+def observe_fetch(kind: str, outcome: str) -> None:
+    """Count one attempt to fetch evidence of a kind (ocsp, crl, issuer)."""
+    _FETCHES.labels(kind, outcome).inc()
+
+
+def observe_fetch_seconds(kind: str, seconds: float) -> None:
+    """Record how long one fetch took."""
+    _FETCH_SECONDS.labels(kind).observe(seconds)
+
+
+def observe_stale(kind: str) -> None:
+    """Count one use of evidence that is being refreshed."""
+    _STALE.labels(kind).inc()
 
 
 def refresh_by(refresher: Callable[[], None]) -> None:

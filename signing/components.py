@@ -10,7 +10,7 @@ from typing import Final
 from runtime.database import Database
 from runtime.encryption import DataKey
 from runtime.fetch import Fetcher
-from runtime.revocation import RevocationFetcher, RevocationFetchPolicy
+from runtime.revocation import EVIDENCE_POLICIES, EvidencePurpose, RevocationFetcher
 from signing.filing.acceptance import Acceptance
 from signing.filing.cleaning import Cleaning
 from signing.filing.document_store import DocumentStore
@@ -24,8 +24,6 @@ from signing.timestamp_client import Poster, TimestampClient
 from trust.certificate import load_pem_certificates
 
 _DOCUMENTS: Final = "documents"
-# A filing can wait until the responder answers again (TRY_LATER); a revoked signer must not slip through.
-_EVIDENCE_POLICY: Final = RevocationFetchPolicy(responder_alone=True)
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,9 @@ def build_components(
     anchors = tuple(load_pem_certificates(settings.trust_anchors.read_bytes()))
     intermediates = tuple(load_pem_certificates(settings.intermediates.read_bytes()))
     trust = Trust(
-        anchors, intermediates, revocation or RevocationFetcher.from_settings(settings, _EVIDENCE_POLICY)
+        anchors,
+        intermediates,
+        revocation or RevocationFetcher.from_settings(settings, EVIDENCE_POLICIES[EvidencePurpose.FILING]),
     )
     store = DocumentStore(settings.state_directory / _DOCUMENTS)
     sessions = PreparedSessions(

@@ -26,7 +26,7 @@ from runtime import clock
 from runtime.internal import InternalClient, RevocationSource
 from runtime.jobs import Job
 from runtime.relying_party import RelyingParty
-from runtime.revocation import RevocationFetcher
+from runtime.revocation import EVIDENCE_POLICIES, EvidencePurpose, RevocationFetcher
 from runtime.secret_file import read_secret
 from runtime.web import WsgiCallable, create_flask
 
@@ -89,7 +89,8 @@ def create_internal_app(
 
 def revocation_of_callers(settings: RegistrationSettings) -> RevocationSource:
     """What is known of the revocation of other services' certificates, as the status service tells it."""
-    return RevocationFetcher.from_settings(settings).evidence_for
+    policy = EVIDENCE_POLICIES[EvidencePurpose.SERVICE_CALL]
+    return RevocationFetcher.from_settings(settings, policy).evidence_for
 
 
 def jobs(settings: RegistrationSettings) -> list[Job]:  # noqa: ARG001 - every process has the same three doors

@@ -7,6 +7,7 @@ from runtime.database import Database
 from runtime.models import AuditRecordMixin, JobLeaseMixin
 from tests.databases import BOTH_KINDS, fresh_database_url
 from tests.runtime.authority import Authority
+from tests.runtime.responder import running_world
 
 
 class Base(DeclarativeBase):
@@ -43,3 +44,9 @@ def lease_model():
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def world(tmp_path):
+    with running_world(tmp_path) as world:
+        yield world

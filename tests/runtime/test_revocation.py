@@ -2,205 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from runtime.cache import Fresh, FreshCache
-from runtime.fetch import Fetcher, FetchPolicy
-from runtime.revocation import RevocationFetcher, RevocationFetchPolicy
-from tests.runtime.authority import Authority, Issued
-from trust.certificate import Certificate
-from trust.path import Freshness, RevocationPolicy, ValidationInputs, validate_path
+from runtime.revocation import RevocationFetcher
+from tests.runtime.authority import Authority
+from tests.runtime.responder import DER, PURPOSE, Responder, World, read
 from trust.profile_policy import CertificateKind
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-DER = serialization.Encoding.DER
-LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
-PURPOSE = ExtendedKeyUsageOID.CLIENT_AUTH
-
-
-def present() -> datetime:
-    """The machine's time, asked anew by each test: the library stamps producedAt of its answers with it."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-@dataclass
-class Responder:
-    """An OCSP responder and CRL publisher of the test authority that behaves as the test says."""
-
-    authority: Authority
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    revoked: set[int] = field(default_factory=set)
-    at: datetime = field(default_factory=present)
-    ocsp_status: int = 200
-    crl_status: int = 200
-    ocsp_body: bytes | None = None
-    crl_body: bytes | None = None
-    nonce: bytes | bool | None = True
-    answer_age: timedelta = timedelta(0)
-    crl_lifetime: timedelta = timedelta(hours=1)
-    wait: threading.Event | None = None
-
-    def ocsp(self, request_der: bytes) -> bytes:
-        request = ocsp.load_der_ocsp_request(request_der)
-        revoked = request.serial_number in self.revoked
-        builder = ocsp.OCSPResponseBuilder().add_response_by_hash(
-            issuer_name_hash=request.issuer_name_hash,
-            issuer_key_hash=request.issuer_key_hash,
-            serial_number=request.serial_number,
-            algorithm=request.hash_algorithm,
-            cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
-            this_update=self.at - self.answer_age,
-            next_update=self.at + timedelta(hours=1),
-            revocation_time=self.at - timedelta(days=1) if revoked else None,
-            revocation_reason=x509.ReasonFlags.key_compromise if revoked else None,
-        )
-        for extension in request.extensions:
-            if isinstance(extension.value, x509.OCSPNonce) and self.nonce is not None:
-                value = extension.value if self.nonce is True else x509.OCSPNonce(bytes(self.nonce))
-                builder = builder.add_extension(value, critical=False)
-        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.authority.issuing)
-        return builder.sign(self.authority.issuing_key, hashes.SHA256()).public_bytes(DER)
-
-    def crl(self, name: str) -> bytes:
-        root = name == "root"
-        issuer = self.authority.root if root else self.authority.issuing
-        key = self.authority.root_key if root else self.authority.issuing_key
-        builder = (
-            x509.CertificateRevocationListBuilder()
-            .issuer_name(issuer.subject)
-            .last_update(self.at)
-            .next_update(self.at + self.crl_lifetime)
-            .add_extension(x509.CRLNumber(int(self.at.timestamp())), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
-            )
-        )
-        for serial_number in self.revoked:
-            entry = x509.RevokedCertificateBuilder().serial_number(serial_number)
-            builder = builder.add_revoked_certificate(entry.revocation_date(self.at).build())
-        return builder.sign(key, hashes.SHA256()).public_bytes(DER)
-
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        self.asked.append((method, path.split("/")[1]))
-        if self.wait is not None:
-            self.wait.wait(5)
-        if path.startswith("/crl/"):
-            return self.crl_status, self.crl_body or self.crl(path.removeprefix("/crl/"))
-        request = body if method == "POST" else base64.b64decode(unquote(path.removeprefix("/ocsp/")))
-        return self.ocsp_status, self.ocsp_body or self.ocsp(request)
-
-    def count(self, kind: str) -> int:
-        return sum(1 for _method, path in self.asked if path == kind)
-
-
-@dataclass
-class World:
-    """The responder at its address, and the authority whose certificates point there."""
-
-    authority: Authority
-    responder: Responder
-    url: str
-    now: datetime = field(default_factory=present)
-
-    def issue(
-        self, kind: CertificateKind = CertificateKind.CITIZEN_AUTHENTICATION, **pointers: str
-    ) -> Certificate:
-        """A certificate that points to the responder and the CRL, unless told otherwise."""
-        pointers = {"ocsp": f"{self.url}/ocsp", "crl": f"{self.url}/crl/issuing", **pointers}
-        extensions: list[tuple[x509.ExtensionType, bool]] = []
-        if pointers["ocsp"]:
-            location = x509.UniformResourceIdentifier(pointers["ocsp"])
-            access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, location)
-            extensions.append((x509.AuthorityInformationAccess([access]), False))
-        if pointers["crl"]:
-            extensions.append((_distribution_points(pointers["crl"]), False))
-        return read(self.authority.issue(kind, PURPOSE, extensions=extensions))
-
-    def fetcher(self, **policy: object) -> RevocationFetcher:
-        """A revocation fetcher that may reach 127.0.0.1 and knows the authority."""
-        fetch = Fetcher(FetchPolicy(allowed_networks=(LOOPBACK,), timeout=3.0))
-        return RevocationFetcher(fetch, self.chain, RevocationFetchPolicy(**policy))  # type: ignore[arg-type]
-
-    @property
-    def chain(self) -> tuple[Certificate, Certificate]:
-        return tuple(  # type: ignore[return-value]
-            Certificate.parse(ca.public_bytes(DER)) for ca in (self.authority.issuing, self.authority.root)
-        )
-
-    def codes(
-        self, fetcher: RevocationFetcher, certificate: Certificate, at: datetime | None = None
-    ) -> list[str]:
-        """What a validation with the fetched evidence rejects; nothing: valid."""
-        at = at or self.now
-        issuing, root = self.chain
-        inputs = ValidationInputs(
-            anchors=(root,),
-            intermediates=(issuing,),
-            revocation=fetcher.evidence_for([certificate, issuing, root], at),
-            revocation_policy=RevocationPolicy.HARD_FAIL,
-            freshness=Freshness(maximum_ocsp_age=timedelta(seconds=60)),
-        )
-        return [rejection.code for rejection in validate_path(certificate, inputs, at).rejections]
-
-
-def read(issued: Issued) -> Certificate:
-    return Certificate.parse(issued.der)
-
-
-def _distribution_points(url: str) -> x509.CRLDistributionPoints:
-    name = x509.UniformResourceIdentifier(url)
-    return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
-
-
-class PointingAuthority(Authority):
-    """An authority whose issuing certificate points to the root's CRL."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.issuing_extensions = (_distribution_points(f"{url}/crl/root"),)
-        super().__init__(folder)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    holder: list[Responder] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            status, answer = holder[0].answer(self.command, self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = _answer
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        authority = PointingAuthority(tmp_path / "authority", url)
-        holder.append(Responder(authority))
-        yield World(authority, holder[0], url)
-        server.shutdown()
-        thread.join()
 
 
 def test_a_good_certificate_is_good_by_ocsp(world: World) -> None:

@@ -1,0 +1,107 @@
+"""CRLs from their distribution points (RFC 5280 4.2.1.13): fetched conditionally, kept within policy.
+
+Which kinds there are (complete, delta, indirect) is the validation's to judge: lists of every kind that the
+certificate or its base list points to are brought together.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from runtime import metrics
+from runtime.cache import Fresh, FreshCache, InBackground
+from runtime.errors import RuntimeServiceError
+from runtime.evidence.backoff import Backoff
+from runtime.evidence.download import NO_VALIDATORS, Downloader, RestingError, Validators, fetchable
+from runtime.evidence.policy import RevocationFetchPolicy
+from runtime.fetch import Fetcher
+from trust.certificate import Certificate
+from trust.crl import CertificateRevocationList, load_crl
+from trust.errors import TrustError
+
+_LOG = logging.getLogger(__name__)
+_KIND = "crl"
+_MAXIMUM_BYTES = 64 * 1024 * 1024
+_MAXIMUM_CRLS = 64
+# However short-lived a server calls its list: a thousand logins a second must not ask it a thousand times.
+_SHORTEST_REFRESH = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A list at hand and what its server calls this version of it."""
+
+    crl: CertificateRevocationList
+    validators: Validators
+
+
+class CRLSource:
+    """Fetches the CRLs that certificates point to."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        policy: RevocationFetchPolicy,
+        backoff: Backoff,
+        in_background: InBackground,
+    ) -> None:
+        self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
+        self._policy = policy
+        self._crls: FreshCache[_Held | None] = FreshCache(
+            _MAXIMUM_CRLS, in_background, partial(metrics.observe_stale, _KIND)
+        )
+
+    def crls_about(self, certificate: Certificate, at: datetime) -> list[CertificateRevocationList]:
+        """Return the CRLs of the certificate's distribution points, indirect ones too."""
+        found = (
+            self._crls.get(url, at, partial(self._fetch, url, at)) for url in fetchable(certificate.crl_urls)
+        )
+        return [held.crl for held in found if held is not None]
+
+    def _fetch(self, url: str, at: datetime) -> Fresh[_Held | None]:
+        """Fetch one list; when that fails the last one serves on while it is current."""
+        last = self._crls.peek(url)
+        try:
+            download = self._download.get(url, at, last.validators if last else NO_VALIDATORS)
+            held = self._read(url, download.body, download.validators, last, at)
+        except (RuntimeServiceError, TrustError) as error:
+            resting = error.until if isinstance(error, RestingError) else self._download.refuse(url, at)
+            if last is not None and _is_current(last.crl, at):
+                _LOG.warning("%s: not fetched anew (%s), the last list serves on", url, error)
+                return Fresh(last, resting, last.crl.next_update)
+            _LOG.warning("no CRL from %s: %s", url, error)
+            return Fresh(None, resting)
+        if held.crl.next_update is not None and held.crl.next_update <= at:
+            # It proves nothing any more; the server is given time to bring the next one.
+            return Fresh(held, self._download.refuse(url, at))
+        self._download.accept(url)
+        return self._fresh(held, download.lifetime, at)
+
+    def _read(
+        self, url: str, body: bytes | None, validators: Validators, last: _Held | None, at: datetime
+    ) -> _Held:
+        """The list that came, or the last one where it is the same or was newer already."""
+        if last is not None and body in (None, last.crl.der):
+            # The index of a large list is costly: the same list keeps its object.
+            return _Held(last.crl, validators)
+        crl = load_crl(body or b"")
+        if last is not None and _is_current(last.crl, at) and crl.this_update < last.crl.this_update:
+            _LOG.warning("%s: an older list than the one at hand came; it is passed over", url)
+            return last
+        return _Held(crl, validators)
+
+    def _fresh(self, held: _Held, lifetime: timedelta | None, at: datetime) -> Fresh[_Held | None]:
+        """Until when the list is not asked for again, and until when it serves meanwhile."""
+        refresh = self._policy.crl_refresh
+        if lifetime is not None:
+            refresh = min(refresh, max(lifetime, _SHORTEST_REFRESH))
+        end = held.crl.next_update or at + refresh + self._policy.crl_stale
+        return Fresh(held, min(at + refresh, end), min(at + refresh + self._policy.crl_stale, end))
+
+
+def _is_current(crl: CertificateRevocationList, at: datetime) -> bool:
+    """Whether the list says that it still holds."""
+    return crl.next_update is not None and crl.this_update <= at < crl.next_update
