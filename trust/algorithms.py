@@ -1,7 +1,7 @@
 """Signature algorithms: read an AlgorithmIdentifier, load a key, verify, and accept by date.
 
-RFC 3279, 4055, 5480, 5758, 8017, 8410 and 9881 say how keys and algorithms are written. Which of them are
-still good enough is policy: `AlgorithmPolicy`, a table by date.
+RFC 3279, 4055, 5480, 5758, 8017, 8410 and 9881 and GM/T 0006 say how keys and algorithms are written. Which
+of them are still good enough is policy: `AlgorithmPolicy`, a table by date.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from trust.public_key import (
     parse_key_info,
     split_algorithm,
 )
+from trust.sm2 import OID_SM2_WITH_SM3, SM2_WITH_SM3, SM2PublicKey
 
 
 class SignatureError(TrustError):
@@ -51,6 +52,7 @@ class SignatureScheme(Enum):
     RSA_PKCS1 = "RSASSA-PKCS1-v1_5"
     RSA_PSS = "RSASSA-PSS"
     ECDSA = "ECDSA"
+    SM2 = "SM2"
     ED25519 = "Ed25519"
     ED448 = "Ed448"
     ML_DSA_44 = "ML-DSA-44"
@@ -85,6 +87,7 @@ _FIXED: dict[str, SignatureAlgorithm] = {
     "1.2.840.10045.4.3.2": SignatureAlgorithm(SignatureScheme.ECDSA, DigestAlgorithm.SHA256),
     "1.2.840.10045.4.3.3": SignatureAlgorithm(SignatureScheme.ECDSA, DigestAlgorithm.SHA384),
     "1.2.840.10045.4.3.4": SignatureAlgorithm(SignatureScheme.ECDSA, DigestAlgorithm.SHA512),
+    OID_SM2_WITH_SM3: SignatureAlgorithm(SignatureScheme.SM2, DigestAlgorithm.SM3),
     OID_ED25519: SignatureAlgorithm(SignatureScheme.ED25519, None),
     OID_ED448: SignatureAlgorithm(SignatureScheme.ED448, None),
     OID_ML_DSA_44: SignatureAlgorithm(SignatureScheme.ML_DSA_44, None),
@@ -150,7 +153,7 @@ def _parse_pss(parameters: bytes) -> SignatureAlgorithm:
 
 
 def algorithm_for(public_key: bytes, digest: str = "sha256", *, pss: bool = False) -> bytes:
-    """The AlgorithmIdentifier a key of this type signs with (RFC 4055, 5758, 8410, 9881).
+    """The AlgorithmIdentifier a key of this type signs with (RFC 4055, 5758, 8410, 9881; GM/T 0006).
 
     A DSA key signs nothing here, and the digest is the key's own where the scheme has one.
     """
@@ -158,6 +161,8 @@ def algorithm_for(public_key: bytes, digest: str = "sha256", *, pss: bool = Fals
     for scheme, kind in _WHOLE_DATA_KEYS.items():
         if isinstance(key, kind):
             return der.sequence(der.oid(_OID_BY_ALGORITHM[SignatureAlgorithm(scheme, None)]))
+    if isinstance(key, SM2PublicKey):
+        return SM2_WITH_SM3
     chosen = digest_named(digest)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return der.sequence(der.oid(_OID_BY_ALGORITHM[SignatureAlgorithm(SignatureScheme.ECDSA, chosen)]))
@@ -197,6 +202,8 @@ def _verify(
     scheme = algorithm.scheme
     if scheme is SignatureScheme.ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(signature, data, ec.ECDSA(_digest_of(algorithm)))
+    elif scheme is SignatureScheme.SM2 and isinstance(key, SM2PublicKey):
+        key.verify(signature, data)
     elif isinstance(key, rsa.RSAPublicKey):
         _verify_rsa(key, public_key, algorithm, signature, data)
     elif scheme is SignatureScheme.DSA and isinstance(key, dsa.DSAPublicKey):

@@ -19,6 +19,7 @@ class DigestAlgorithm(Enum):
     SHA256 = ("sha256", "2.16.840.1.101.3.4.2.1")
     SHA384 = ("sha384", "2.16.840.1.101.3.4.2.2")
     SHA512 = ("sha512", "2.16.840.1.101.3.4.2.3")
+    SM3 = ("sm3", "1.2.156.10197.1.401")
 
     def __init__(self, label: str, oid: str) -> None:
         self.label = label
@@ -42,6 +43,7 @@ _HASHES: dict[DigestAlgorithm, hashes.HashAlgorithm] = {
     DigestAlgorithm.SHA256: hashes.SHA256(),
     DigestAlgorithm.SHA384: hashes.SHA384(),
     DigestAlgorithm.SHA512: hashes.SHA512(),
+    DigestAlgorithm.SM3: hashes.SM3(),
 }
 _DIGEST_BY_OID = {digest.oid: digest for digest in DigestAlgorithm}
 _DIGEST_BY_LABEL = {digest.label: digest for digest in DigestAlgorithm}

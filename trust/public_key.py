@@ -1,7 +1,7 @@
 """Public keys: take a SubjectPublicKeyInfo apart and load it, within bounds of work.
 
-RFC 3279 and 8017 (RSA), RFC 4055 (RSASSA-PSS), RFC 5480 (EC), RFC 8410 (Ed25519, Ed448), RFC 9881 (ML-DSA),
-RFC 3279 (DSA, for the past: its parameters may be the issuer's).
+RFC 3279 and 8017 (RSA), RFC 4055 (RSASSA-PSS), RFC 5480 (EC), GB/T 32918.5 (SM2), RFC 8410 (Ed25519, Ed448),
+RFC 9881 (ML-DSA), RFC 3279 (DSA, for the past: its parameters may be the issuer's).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
 from trust.errors import TrustError
+from trust.sm2 import OID_SM2_CURVE, SM2PublicKey
 
 OID_RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
 OID_RSA_PSS = "1.2.840.113549.1.1.10"
@@ -40,7 +41,12 @@ MAXIMUM_DSA_BITS = 3072
 MLDSAPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 EdwardsPublicKey = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 PublicKey = (
-    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | EdwardsPublicKey | MLDSAPublicKey | dsa.DSAPublicKey
+    rsa.RSAPublicKey
+    | ec.EllipticCurvePublicKey
+    | SM2PublicKey
+    | EdwardsPublicKey
+    | MLDSAPublicKey
+    | dsa.DSAPublicKey
 )
 
 # The AlgorithmIdentifier of a DSA key that leaves its parameters to the issuer's key (RFC 3279 2.3.2).
@@ -121,18 +127,20 @@ def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()
 
 
-def _load_ec(info: KeyInfo) -> ec.EllipticCurvePublicKey:
-    """An uncompressed point on a named curve (RFC 5480 2.1.1, 2.2)."""
+def _load_ec(info: KeyInfo) -> ec.EllipticCurvePublicKey | SM2PublicKey:
+    """An uncompressed point on a named curve (RFC 5480 2.1.1, 2.2), which may be that of SM2."""
     reader = Reader(info.parameters)
     if reader.peek() != Tag.OBJECT_IDENTIFIER:
         raise AlgorithmError("only named curves are accepted", code="key-unknown", clause="RFC 5480 2.1.1")
     oid = reader.read_oid()
     reader.finish()
     curve = _CURVES.get(oid)
-    if curve is None:
+    if curve is None and oid != OID_SM2_CURVE:
         raise AlgorithmError(f"curve {oid} is not known here", code="key-unknown", clause="RFC 5480 2.1.1.1")
     if not info.key.startswith(b"\x04"):
         raise AlgorithmError("only uncompressed points are accepted", code="key-invalid")
+    if curve is None:
+        return SM2PublicKey(info.key)
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, info.key)
 
 
@@ -197,6 +205,7 @@ class KeyKind(StrEnum):
 
     RSA = "RSA"
     EC = "EC"
+    SM2 = "SM2"
     ED25519 = "Ed25519"
     ED448 = "Ed448"
     ML_DSA = "ML-DSA"
@@ -227,6 +236,8 @@ def key_strength(public_key: bytes) -> KeyStrength:
         return KeyStrength(KeyKind.RSA, key.key_size)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return KeyStrength(KeyKind.EC, key.key_size)
+    if isinstance(key, SM2PublicKey):
+        return KeyStrength(KeyKind.SM2, key.key_size)
     if isinstance(key, dsa.DSAPublicKey):
         return KeyStrength(KeyKind.DSA, key.key_size)
     return _ONE_SIZE[parse_key_info(public_key).oid]
