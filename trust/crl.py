@@ -1,17 +1,16 @@
 """Certificate revocation lists: read, verify, look up (RFC 5280 5). Whether to rely on one is crl_check.py's.
 
-Complete CRLs are handled; delta CRLs are refused by name, indirect ones when they are to be relied on. A list
-is read once; serial numbers are indexed at the first look-up.
+Complete and delta CRLs, indirect ones too. A list is read once; its entries are indexed at the first look-up.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import TypeVar
 
 from trust.algorithms import (
     DEFAULT_ALGORITHM_POLICY,
@@ -20,66 +19,55 @@ from trust.algorithms import (
     check_public_key,
     verify_with,
 )
-from trust.certificate import Certificate, CertificateError, read_extensions
+from trust.certificate import Certificate, read_extensions
+from trust.crl_entries import EntryIndex, EntryRules, Revocation, index_entries
+from trust.crl_extensions import (
+    CRLError,
+    IssuingDistributionPoint,
+    read_crl_number,
+    read_issuing_distribution_point,
+)
 from trust.encoding import der
-from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.der import Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
 from trust.errors import TrustError
 from trust.extensions import (
-    GeneralName,
+    AuthorityKeyIdentifier,
+    DistributionPoint,
     read_authority_key_identifier,
-    read_distribution_point_name,
-    read_true,
+    read_distribution_points,
 )
 from trust.names import names_match
-from trust.status import CRLReason
 from trust.vocabulary import ExtensionOID
 
-MAXIMUM_CRL_SIZE = 256 * 1024 * 1024
+__all__ = [
+    "CRLError",
+    "CertificateRevocationList",
+    "IssuingDistributionPoint",
+    "Revocation",
+    "check_crl_issuer",
+    "check_crl_signing",
+    "load_crl",
+]
 
+MAXIMUM_CRL_SIZE = 256 * 1024 * 1024
 
 _UNDERSTOOD = frozenset(
     (
         ExtensionOID.ISSUING_DISTRIBUTION_POINT,
+        ExtensionOID.DELTA_CRL_INDICATOR,
         ExtensionOID.CRL_NUMBER,
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
     )
 )
 _V2 = 1
 
-
-class CRLError(TrustError):
-    """A CRL that cannot be read, is not for this certificate, or must not be relied on."""
-
-
-class Revocation(NamedTuple):
-    """What a CRL says of one serial number."""
-
-    revoked_at: datetime
-    reason: CRLReason | None
-
-
-@dataclass(frozen=True)
-class IssuingDistributionPoint:
-    """The scope of a CRL (RFC 5280 5.2.5)."""
-
-    full_name: tuple[GeneralName, ...] = ()
-    relative_name: bytes = b""
-    only_user_certificates: bool = False
-    only_ca_certificates: bool = False
-    reasons: frozenset[int] | None = None
-    indirect: bool = False
-    only_attribute_certificates: bool = False
-
-    @property
-    def has_name(self) -> bool:
-        """Whether the CRL is bound to a distribution point's name."""
-        return bool(self.full_name or self.relative_name)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CertificateRevocationList:
-    """A complete CRL, read (RFC 5280 5.1). Equal when its bytes are equal; not yet believed."""
+    """A CRL, complete or delta, read (RFC 5280 5.1). Equal when its bytes are equal; not yet believed."""
 
     der: bytes
     tbs: bytes
@@ -106,37 +94,79 @@ class CertificateRevocationList:
     def __repr__(self) -> str:
         return f"<CertificateRevocationList {self.this_update:%Y-%m-%dT%H:%M:%SZ} {self.fingerprint[:16]}>"
 
+    def _read(self, oid: str, read: Callable[[bytes], T]) -> T | None:
+        """The extension's value through its reader; None when the CRL does not have it."""
+        extension = self.extensions.get(oid)
+        return None if extension is None else read(extension.value)
+
     @cached_property
     def number(self) -> int | None:
         """The CRL number (RFC 5280 5.2.3)."""
-        extension = self.extensions.get(ExtensionOID.CRL_NUMBER)
-        return None if extension is None else _read_number(extension.value)
+        return self._read(ExtensionOID.CRL_NUMBER, read_crl_number)
 
     @cached_property
+    def base_number(self) -> int | None:
+        """The number of the complete CRL that a delta CRL starts from (RFC 5280 5.2.4)."""
+        return self._read(ExtensionOID.DELTA_CRL_INDICATOR, read_crl_number)
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether the list tells changes only, and says nothing without its base (RFC 5280 5.2.4)."""
+        return ExtensionOID.DELTA_CRL_INDICATOR in self.extensions
+
+    @cached_property
+    def authority_key(self) -> AuthorityKeyIdentifier | None:
+        """The whole authority key identifier (RFC 5280 5.2.1)."""
+        return self._read(ExtensionOID.AUTHORITY_KEY_IDENTIFIER, read_authority_key_identifier)
+
+    @property
     def authority_key_identifier(self) -> bytes | None:
         """The key that signed (RFC 5280 5.2.1)."""
-        extension = self.extensions.get(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
-        return None if extension is None else read_authority_key_identifier(extension.value).key_identifier
+        return self.authority_key.key_identifier if self.authority_key else None
 
     @cached_property
     def issuing_distribution_point(self) -> IssuingDistributionPoint:
         """The CRL's scope; everything of its issuer without the extension (RFC 5280 5.2.5)."""
-        extension = self.extensions.get(ExtensionOID.ISSUING_DISTRIBUTION_POINT)
-        return IssuingDistributionPoint() if extension is None else _read_scope(extension.value)
+        scope = self._read(ExtensionOID.ISSUING_DISTRIBUTION_POINT, read_issuing_distribution_point)
+        return scope or IssuingDistributionPoint()
 
     @cached_property
-    def _index(self) -> dict[bytes, Revocation]:
-        """Serial number's content octets to what the CRL says."""
-        return _index_entries(self.entries, extensions_allowed=self.entries_may_have_extensions)
+    def freshest_crl(self) -> tuple[DistributionPoint, ...]:
+        """Where the delta CRLs to this list are published (RFC 5280 5.2.6)."""
+        return self._read(ExtensionOID.FRESHEST_CRL, read_distribution_points) or ()
+
+    def check_extensions(self) -> None:
+        """One rule: what is known here can be read, and no other extension is critical (RFC 5280 5.2)."""
+        for extension in self.extensions.values():
+            if extension.critical and extension.oid not in _UNDERSTOOD:
+                raise CRLError(
+                    f"the CRL has a critical extension that is not understood: {extension.oid}",
+                    code="crl-critical-extension",
+                    clause="RFC 5280 5.2",
+                )
+        for attribute in _EXTENSION_ATTRIBUTES:
+            getattr(self, attribute)
+
+    @cached_property
+    def _index(self) -> EntryIndex:
+        """The entries, by certificate issuer and serial number."""
+        rules = EntryRules(
+            self.entries_may_have_extensions, self.issuing_distribution_point.indirect, self.is_delta
+        )
+        return index_entries(self.entries, self.issuer, rules)
 
     @cached_property
     def _verified_keys(self) -> set[bytes]:
         """Public keys under which the signature has been found right: a note of work done, not of trust."""
         return set()
 
-    def find(self, serial_number: int) -> Revocation | None:
-        """The entry of that serial number, or None."""
-        return self._index.get(_serial_content(serial_number))
+    def find(self, serial_number: int, issuer: bytes | None = None) -> Revocation | None:
+        """The entry about the certificate of that serial number and issuer (the CRL's own by default)."""
+        return self._index.find(serial_number, issuer)
+
+    def __len__(self) -> int:
+        """How many certificates the list has."""
+        return len(self._index)
 
     def verify(
         self, public_key: bytes, at: datetime, policy: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY
@@ -149,19 +179,25 @@ class CertificateRevocationList:
             self._verified_keys.add(public_key)
 
 
-def _serial_content(serial_number: int) -> bytes:
-    """The content octets of a serial number's INTEGER."""
-    return Reader(der.integer(serial_number)).read(Tag.INTEGER)
+_EXTENSION_ATTRIBUTES = (
+    "number",
+    "base_number",
+    "authority_key",
+    "issuing_distribution_point",
+    "freshest_crl",
+)
 
 
 # --- reading ---------------------------------------------------------------------------------------------
 
 
 def load_crl(data: bytes) -> CertificateRevocationList:
-    """Read a DER CRL; CRLError when it is anything else, or a kind that is not handled (delta)."""
+    """Read a DER CRL, complete or delta; CRLError when it is anything else."""
     try:
         return _read_crl(bytes(data))
-    except (DerError, CertificateError) as error:
+    except CRLError:
+        raise
+    except TrustError as error:
         raise CRLError(
             f"this is not a CRL: {error.message}", code="crl-malformed", clause=error.clause or "RFC 5280 5.1"
         ) from error
@@ -175,27 +211,18 @@ def _read_crl(data: bytes) -> CertificateRevocationList:
     outer.finish()
     reader = der.read_sequence(tbs, maximum_size=MAXIMUM_CRL_SIZE)
     version = reader.read_integer() if reader.peek() == Tag.INTEGER else None
-    if unused or version not in (None, _V2) or reader.read_raw(Tag.SEQUENCE) != algorithm:
-        raise CRLError(
-            "version or algorithm are not consistent", code="crl-malformed", clause="RFC 5280 5.1.1.2"
-        )
+    _require(version in (None, _V2), "the version is not 2", "5.1.2.1")
+    _require(reader.read_raw(Tag.SEQUENCE) == algorithm, "two different signature algorithms", "5.1.1.2")
+    _require(unused == 0, "the signature is not whole octets", "5.1.1.3")
     issuer = reader.read_raw(Tag.SEQUENCE)
+    _require(issuer != der.sequence(), "the issuer's name is empty", "5.1.2.3")
     this_update = reader.read_time()
     has_next = reader.peek() in (Tag.UTC_TIME, Tag.GENERALIZED_TIME)
     next_update = reader.read_time() if has_next else None
     entries = reader.read_optional(Tag.SEQUENCE)
-    tagged = reader.enter_optional(der.context(0))
-    reader.finish()
-    if entries == b"" or (tagged is not None and version != _V2):
-        raise CRLError(
-            "an empty list, or extensions without v2", code="crl-malformed", clause="RFC 5280 5.1.2"
-        )
-    extensions: dict[str, Extension] = {}
-    if tagged is not None:
-        extensions = read_extensions(tagged.enter())
-        tagged.finish()
-    _check_kind(extensions)
-    return CertificateRevocationList(
+    _require(entries != b"", "an empty list is left out", "5.1.2.6")
+    extensions = _read_crl_extensions(reader, version)
+    crl = CertificateRevocationList(
         data,
         tbs,
         algorithm,
@@ -207,117 +234,26 @@ def _read_crl(data: bytes) -> CertificateRevocationList:
         version == _V2,
         extensions,
     )
+    crl.check_extensions()
+    return crl
 
 
-def _check_kind(extensions: Mapping[str, Extension]) -> None:
-    """One rule: a complete CRL, with no critical extension that is not understood (RFC 5280 5.2)."""
-    if ExtensionOID.DELTA_CRL_INDICATOR in extensions:
-        raise CRLError(
-            "this is a delta CRL, which needs its base; give the complete CRL",
-            code="crl-delta-unsupported",
-            clause="RFC 5280 5.2.4",
-        )
-    for extension in extensions.values():
-        if extension.critical and extension.oid not in _UNDERSTOOD:
-            raise CRLError(
-                f"the CRL has a critical extension that is not understood: {extension.oid}",
-                code="crl-critical-extension",
-                clause="RFC 5280 5.2",
-            )
+def _require(condition: bool, message: str, clause: str) -> None:
+    """Raise unless the condition holds."""
+    if not condition:
+        raise CRLError(f"this is not a CRL: {message}", code="crl-malformed", clause=f"RFC 5280 {clause}")
 
 
-def _read_number(value: bytes) -> int:
-    """CRLNumber (RFC 5280 5.2.3)."""
-    reader = Reader(value)
-    number = reader.read_integer()
+def _read_crl_extensions(reader: Reader, version: int | None) -> Mapping[str, Extension]:
+    """[0] crlExtensions, which need v2, then the end (RFC 5280 5.1.2.7)."""
+    tagged = reader.enter_optional(der.context(0))
     reader.finish()
-    return number
-
-
-def _read_scope(value: bytes) -> IssuingDistributionPoint:
-    """IssuingDistributionPoint (RFC 5280 5.2.5)."""
-    try:
-        reader = der.read_sequence(value)
-        name = reader.enter_optional(der.context(0))
-        full_name, relative_name = read_distribution_point_name(name) if name else ((), b"")
-        only_user, only_ca = _read_flag(reader, 1), _read_flag(reader, 2)
-        reasons_tag = der.context(3, constructed=False)
-        reasons = reader.read_named_bits(reasons_tag) if reader.peek() == reasons_tag else None
-        indirect, only_attribute = _read_flag(reader, 4), _read_flag(reader, 5)
-        reader.finish()
-    except DerError as error:
-        raise CRLError(
-            f"the CRL's scope is malformed: {error.message}", code="crl-malformed", clause="RFC 5280 5.2.5"
-        ) from error
-    if value == der.sequence() or only_user + only_ca + only_attribute > 1:
-        raise CRLError(
-            "the CRL's scope is empty or contradicts itself", code="crl-malformed", clause="RFC 5280 5.2.5"
-        )
-    return IssuingDistributionPoint(
-        full_name, relative_name, only_user, only_ca, reasons, indirect, only_attribute
-    )
-
-
-def _read_flag(reader: Reader, number: int) -> bool:
-    """[number] IMPLICIT BOOLEAN DEFAULT FALSE."""
-    tag = der.context(number, constructed=False)
-    return reader.peek() == tag and read_true(reader, tag)
-
-
-def _index_entries(entries: bytes, *, extensions_allowed: bool) -> dict[bytes, Revocation]:
-    """Every entry of revokedCertificates; equal extension and time octets are read once."""
-    index: dict[bytes, Revocation] = {}
-    reasons: dict[bytes, CRLReason | None] = {b"": None}
-    times: dict[bytes, datetime] = {}
-    reader = Reader(entries, maximum_size=MAXIMUM_CRL_SIZE)
-    try:
-        while not reader.at_end:
-            entry = reader.enter()
-            serial = entry.read(Tag.INTEGER)
-            time = entry.read_raw()
-            if time not in times:
-                times[time] = Reader(time).read_time()
-            extensions = b"" if entry.at_end else entry.read_raw(Tag.SEQUENCE)
-            entry.finish()
-            if extensions and not extensions_allowed:
-                raise CRLError("extensions need v2", code="crl-malformed", clause="RFC 5280 5.1.2.1")
-            if extensions not in reasons:
-                reasons[extensions] = _read_entry_reason(extensions)
-            index.setdefault(serial, Revocation(times[time], reasons[extensions]))
-    except (DerError, CertificateError) as error:
-        raise CRLError(
-            f"an entry of the CRL is malformed: {error.message}",
-            code="crl-malformed",
-            clause="RFC 5280 5.1.2.6",
-        ) from error
-    return index
-
-
-def _read_entry_reason(extensions: bytes) -> CRLReason | None:
-    """The reason code among an entry's extensions; unknown critical ones spoil the CRL (RFC 5280 5.3)."""
-    found = read_extensions(der.read_sequence(extensions))
-    for extension in found.values():
-        if extension.critical and extension.oid != ExtensionOID.REASON_CODE:
-            raise CRLError(
-                f"an entry of the CRL has a critical extension that is not understood: {extension.oid}",
-                code="crl-critical-extension",
-                clause="RFC 5280 5.3",
-            )
-    reason = found.get(ExtensionOID.REASON_CODE)
-    if reason is None:
-        return None
-    reader = Reader(reason.value)
-    code = reader.read_enumerated()
-    reader.finish()
-    return reason_named(code)
-
-
-def reason_named(code: int) -> CRLReason:
-    """The reason of that number; numbers that are not assigned are refused (RFC 5280 5.3.1)."""
-    try:
-        return CRLReason(code)
-    except ValueError as error:
-        raise CRLError("a revocation reason is not known", code="crl-malformed") from error
+    if tagged is None:
+        return {}
+    _require(version == _V2, "extensions need v2", "5.1.2.1")
+    extensions = read_extensions(tagged.enter())
+    tagged.finish()
+    return extensions
 
 
 def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:

@@ -1,4 +1,4 @@
-"""Relying on a CRL: its issuer, freshness and scope, and what it says (RFC 5280 6.3.3, in its steps)."""
+"""Relying on a CRL: its freshness, its scope, its delta, and what it says (RFC 5280 6.3.3, in its steps)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trust.certificate import Certificate
-from trust.crl import CertificateRevocationList, CRLError, IssuingDistributionPoint
+from trust.crl import CertificateRevocationList, CRLError, Revocation
+from trust.crl_extensions import IssuingDistributionPoint
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
-from trust.extensions import DistributionPoint, GeneralName, GeneralNameKind
-from trust.names import canonical_name
+from trust.extensions import DistributionPoint, GeneralName, GeneralNameKind, read_alternative_names
+from trust.names import canonical_name, names_match
 from trust.status import CertStatus, CRLReason
+from trust.vocabulary import ExtensionOID
+
+_V3 = 2
 
 DEFAULT_CLOCK_SKEW = timedelta(minutes=5)
 
@@ -27,6 +31,66 @@ class StatusAnswer:
     this_update: datetime
     revoked_at: datetime | None = None
     reason: CRLReason | None = None
+    next_update: datetime | None = None
+
+
+# --- complete and delta ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CombinedCRL:
+    """A complete CRL, and the delta CRL that brings it up to date, if any (RFC 5280 5.2.4)."""
+
+    base: CertificateRevocationList
+    delta: CertificateRevocationList | None = None
+
+    @property
+    def latest(self) -> CertificateRevocationList:
+        """The list whose dates are those of the combination."""
+        return self.delta or self.base
+
+    def find(self, serial_number: int, issuer: bytes, past: datetime | None = None) -> Revocation | None:
+        """RFC 5280 6.3.3 (i), (j), (k): the entry in the delta CRL, otherwise the one in the complete CRL.
+
+        An entry of later date than `past` is passed over. "Removed from CRL" undoes a suspension only: an
+        entry also goes when its certificate expires, and what was revoked for good stays revoked.
+        """
+        changed = self.delta.find(serial_number, issuer) if self.delta is not None else None
+        if changed is not None and not changed.removed and _counts(changed, past):
+            return changed
+        listed = self.base.find(serial_number, issuer)
+        if listed is None or not _counts(listed, past):
+            return None
+        return None if changed is not None and changed.removed and not listed.final else listed
+
+
+def _counts(entry: Revocation, past: datetime | None) -> bool:
+    """Whether the entry speaks about that time; without one every entry does."""
+    return past is None or entry.revoked_at <= past
+
+
+def check_delta_crl(delta: CertificateRevocationList, base: CertificateRevocationList) -> None:
+    """One rule: the delta CRL belongs to the complete CRL (RFC 5280 5.2.4, 6.3.3 (c))."""
+    # (c)(1) to (3): same issuer, same scope, same key.
+    same = (
+        names_match(delta.issuer, base.issuer)
+        and delta.issuing_distribution_point == base.issuing_distribution_point
+        and delta.authority_key == base.authority_key
+    )
+    if not same:
+        raise CRLError(
+            "the delta CRL is of another issuer, scope or key", code="crl-delta", clause="RFC 5280 6.3.3 (c)"
+        )
+    # 5.2.4 (c), (d): it starts from the complete CRL or before, and ends after it.
+    if delta.base_number is None or delta.number is None or base.number is None:
+        raise CRLError("a CRL without a number has no delta", code="crl-delta", clause="RFC 5280 5.2.4")
+    if not delta.base_number <= base.number < delta.number:
+        raise CRLError(
+            "the delta CRL does not continue the complete CRL", code="crl-delta", clause="RFC 5280 5.2.4"
+        )
+
+
+# --- freshness -------------------------------------------------------------------------------------------
 
 
 def check_crl_freshness(
@@ -52,6 +116,9 @@ def check_crl_freshness(
         raise CRLError("the CRL is older than the policy allows", code="crl-too-old")
 
 
+# --- scope -----------------------------------------------------------------------------------------------
+
+
 def check_crl_scope(
     crl: CertificateRevocationList, certificate: Certificate, point: DistributionPoint | None
 ) -> frozenset[int]:
@@ -60,24 +127,32 @@ def check_crl_scope(
     `point` is None for the distribution point that is implied: the certificate's issuer, all reasons.
     """
     scope = crl.issuing_distribution_point
-    if scope.indirect or (point is not None and point.crl_issuer):
-        raise CRLError(
-            "indirect CRLs are not handled; give the issuer's own",
-            code="crl-indirect-unsupported",
-            clause="RFC 5280 6.3.3 (b)(1)",
-        )
-    if scope.has_name and not _names_meet(scope, certificate, point):
+    # (b)(1): it is issued by whom the distribution point names, otherwise by the certificate's issuer.
+    if point is not None and point.crl_issuer:
+        if not scope.indirect or not any(names_match(crl.issuer, name) for name in crl_issuers(point)):
+            raise _out_of_scope("it is not the indirect CRL of the issuer that is named", "(b)(1)")
+    elif not names_match(crl.issuer, certificate.issuer):
+        raise _out_of_scope("it is another authority's", "(b)(1)")
+    # (b)(2): its distribution point is the certificate's, and it is about this kind of certificate.
+    if scope.has_name and not _names_meet(crl, certificate, point):
         raise _out_of_scope("it is for another distribution point", "(b)(2)(i)")
+    _check_kind(scope, certificate)
+    # (d): the reasons that both cover.
+    asked = ALL_REASONS if point is None or point.reasons is None else ALL_REASONS & point.reasons
+    return asked if scope.reasons is None else asked & scope.reasons
+
+
+def _check_kind(scope: IssuingDistributionPoint, certificate: Certificate) -> None:
+    """(b)(2)(ii) to (iv): end entities, authorities, attribute certificates."""
     constraints = certificate.basic_constraints
     authority = constraints is not None and constraints.ca
-    if scope.only_user_certificates and authority:
+    # A certificate of version 1 cannot say whether it is an authority's (6.1.4 (k)).
+    if scope.only_user_certificates and (authority or certificate.version != _V3):
         raise _out_of_scope("it is for end entities only", "(b)(2)(ii)")
     if scope.only_ca_certificates and not authority:
         raise _out_of_scope("it is for authorities only", "(b)(2)(iii)")
     if scope.only_attribute_certificates:
         raise _out_of_scope("it is for attribute certificates only", "(b)(2)(iv)")
-    asked = ALL_REASONS if point is None or point.reasons is None else point.reasons
-    return asked if scope.reasons is None else asked & scope.reasons
 
 
 def _out_of_scope(why: str, clause: str) -> CRLError:
@@ -87,25 +162,52 @@ def _out_of_scope(why: str, clause: str) -> CRLError:
     )
 
 
+def crl_issuers(point: DistributionPoint) -> tuple[bytes, ...]:
+    """The DER Names of the authorities that a distribution point names as its CRL issuers."""
+    return tuple(name.value for name in point.crl_issuer if name.kind is GeneralNameKind.DIRECTORY)
+
+
 def _names_meet(
-    scope: IssuingDistributionPoint, certificate: Certificate, point: DistributionPoint | None
+    crl: CertificateRevocationList, certificate: Certificate, point: DistributionPoint | None
 ) -> bool:
     """Whether one name of the CRL's distribution point is one of the certificate's (6.3.3 (b)(2)(i))."""
-    ours = _point_names(scope.full_name, scope.relative_name, certificate.issuer)
-    if point is None or not (point.full_name or point.relative_name):
-        theirs = {_comparable(GeneralName(GeneralNameKind.DIRECTORY, certificate.issuer))}
+    scope = crl.issuing_distribution_point
+    ours = _point_names(scope.full_name, scope.relative_name, crl.issuer)
+    if point is None:
+        names = (_directory_name(certificate.issuer), *_issuer_alternative_names(certificate))
+        theirs = _point_names(names, b"", certificate.issuer)
+    elif point.full_name or point.relative_name:
+        theirs = _point_names(point.full_name, point.relative_name, *_relative_to(point, certificate))
     else:
-        theirs = _point_names(point.full_name, point.relative_name, certificate.issuer)
+        theirs = _point_names(point.crl_issuer, b"", certificate.issuer)
     return not ours.isdisjoint(theirs)
 
 
-def _point_names(full_name: tuple[GeneralName, ...], relative_name: bytes, issuer: bytes) -> set[object]:
+def _relative_to(point: DistributionPoint, certificate: Certificate) -> tuple[bytes, ...]:
+    """The name that a relative name continues: the CRL issuer's, if just one is named (4.2.1.13)."""
+    return crl_issuers(point) if point.crl_issuer else (certificate.issuer,)
+
+
+def _issuer_alternative_names(certificate: Certificate) -> tuple[GeneralName, ...]:
+    """The issuer's other names (RFC 5280 4.2.1.7), which name the implied distribution point, too."""
+    extension = certificate.extensions.get(ExtensionOID.ISSUER_ALTERNATIVE_NAME)
+    return () if extension is None else read_alternative_names(extension.value).names
+
+
+def _point_names(full_name: tuple[GeneralName, ...], relative_name: bytes, *issuers: bytes) -> set[object]:
     """The distribution point's names in a form that can be compared."""
     if not relative_name:
         return {_comparable(name) for name in full_name}
+    if len(issuers) != 1:
+        return set()
     attributes = der.tlv(Tag.SET, relative_name)
-    issuer_content = Reader(issuer).read(Tag.SEQUENCE)
-    return {_comparable(GeneralName(GeneralNameKind.DIRECTORY, der.sequence(issuer_content, attributes)))}
+    issuer_content = Reader(issuers[0]).read(Tag.SEQUENCE)
+    return {_comparable(_directory_name(der.sequence(issuer_content, attributes)))}
+
+
+def _directory_name(name: bytes) -> GeneralName:
+    """A DER Name as a general name."""
+    return GeneralName(GeneralNameKind.DIRECTORY, name)
 
 
 def _comparable(name: GeneralName) -> object:
@@ -115,15 +217,22 @@ def _comparable(name: GeneralName) -> object:
     return name
 
 
+# --- status ----------------------------------------------------------------------------------------------
+
+
 def status_in_crl(
-    crl: CertificateRevocationList, certificate: Certificate, past: datetime | None = None
+    crl: CombinedCRL | CertificateRevocationList, certificate: Certificate, past: datetime | None = None
 ) -> StatusAnswer:
-    """RFC 5280 6.3.3 (j): what the CRL says of the certificate.
+    """RFC 5280 6.3.3 (i) to (k): what the CRL says of the certificate.
 
     `past` asks about an earlier time: an entry of later date then counts as good. Without it every entry
     counts, whatever its date, so that clocks that differ do not hide a revocation.
     """
-    entry = crl.find(certificate.serial_number)
-    if entry is None or (past is not None and entry.revoked_at > past):
-        return StatusAnswer(CertStatus.GOOD, crl.this_update)
-    return StatusAnswer(CertStatus.REVOKED, crl.this_update, entry.revoked_at, entry.reason)
+    combined = crl if isinstance(crl, CombinedCRL) else CombinedCRL(crl)
+    latest = combined.latest
+    entry = combined.find(certificate.serial_number, certificate.issuer, past)
+    if entry is None:
+        return StatusAnswer(CertStatus.GOOD, latest.this_update, next_update=latest.next_update)
+    return StatusAnswer(
+        CertStatus.REVOKED, latest.this_update, entry.revoked_at, entry.reason, latest.next_update
+    )

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import cached_property
 
 from trust.certificate import Certificate, CertificateError, read_extensions
-from trust.crl import CRLError, reason_named
+from trust.crl_entries import reason_named
+from trust.crl_extensions import CRLError
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.encoding.ocsp import OCSP_BASIC, CertID, OCSPRequestError, OCSPResponseStatus, parse_cert_id

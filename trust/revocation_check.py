@@ -12,7 +12,8 @@ from datetime import datetime
 
 from trust.budget import BudgetError
 from trust.certificate import Certificate
-from trust.crl import CertificateRevocationList, CRLError, check_crl_issuer, check_crl_signing
+from trust.crl import CRLError, check_crl_issuer, check_crl_signing
+from trust.crl_check import CombinedCRL
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import PathBuilder
@@ -71,19 +72,18 @@ class RevocationChecker:
             nonce=self.inputs.ocsp_nonce,
         )
 
-    def _verify_crl(
-        self, crl: CertificateRevocationList, certificate: Certificate, issuer: Certificate
-    ) -> None:
-        """6.3.3 (f), (g): the CRL is signed by the issuer's key, or by another key certified for its name."""
+    def _verify_crl(self, crl: CombinedCRL, certificate: Certificate, issuer: Certificate) -> Certificate:
+        """6.3.3 (f), (g), (h): the issuer, or another CRL issuer, whose key signed the CRL and its delta."""
         evidence_at = self.inputs.evidence_at or self.at
         refusal: TrustError | None = None
-        candidates = dict.fromkeys((issuer, *self.builder.named(crl.issuer)))
-        for candidate in candidates:
+        for candidate in dict.fromkeys((issuer, *self.builder.named(crl.base.issuer))):
             try:
-                check_crl_issuer(crl, candidate)
+                check_crl_issuer(crl.base, candidate)
                 check_crl_signing(candidate)
-                self.builder.budget.spend("signatures")
-                crl.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
+                for signed in (crl.base, crl.delta):
+                    if signed is not None:
+                        self.builder.budget.spend("signatures")
+                        signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
                 if candidate.public_key != issuer.public_key:
                     self._check_crl_issuer_path(candidate, certificate)
             except BudgetError:
@@ -93,20 +93,17 @@ class RevocationChecker:
                 if refusal is None or refusal.code in _NOT_THE_SIGNER:
                     refusal = error
                 continue
-            return
+            return candidate
         raise refusal or CRLError("the CRL's issuer is not known", code="crl-other-issuer")
 
     def _check_crl_issuer_path(self, candidate: Certificate, certificate: Certificate) -> None:
         """6.3.3 (f): a CRL issuer that is not the issuer itself has a valid path of its own."""
-        if candidate in self.inputs.anchors:
+        # The path of the certificate in question is being judged just now.
+        if candidate in self.inputs.anchors or candidate == certificate:
             return
-        if (
-            candidate in self.pending
-            or len(self.pending) >= MAXIMUM_CRL_ISSUER_DEPTH
-            or candidate == certificate
-        ):
+        if candidate in self.pending or len(self.pending) >= MAXIMUM_CRL_ISSUER_DEPTH:
             raise CRLError(
-                "the CRL's issuer vouches for itself", code="crl-issuer-circular", clause="RFC 5280 6.3.3"
+                "CRL issuers vouch for one another", code="crl-issuer-circular", clause="RFC 5280 6.3.3 (f)"
             )
         inputs = replace(
             self.inputs,

@@ -1,0 +1,118 @@
+"""The status of a certificate by the CRLs at hand: the procedure of RFC 5280 6.3.3.
+
+The clause goes through the certificate's distribution points and takes the CRLs of each; here the CRLs are
+gone through, the youngest first, and each is held against all distribution points. The reasons covered are
+the same, and an older list cannot hide what a younger one says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trust.certificate import Certificate
+from trust.crl import CRLError
+from trust.crl_check import (
+    ALL_REASONS,
+    CombinedCRL,
+    StatusAnswer,
+    check_crl_freshness,
+    check_crl_scope,
+    crl_issuers,
+    status_in_crl,
+)
+from trust.errors import TrustError
+from trust.extensions import DistributionPoint
+from trust.revocation_evidence import StatusQuestion
+from trust.status import CertStatus
+
+
+def crl_answer(
+    certificate: Certificate, issuer: Certificate, asked: StatusQuestion, complaints: list[str]
+) -> StatusAnswer | None:
+    """What the CRLs say; None unless all reasons are covered, or one revokes. Complaints are added."""
+    # The last distribution point is implied: the certificate's issuer, all reasons.
+    points: tuple[DistributionPoint | None, ...] = (*certificate.distribution_points, None)
+    run = _Run(certificate, issuer, asked, points, complaints)
+    # A CRL whose own signer is the certificate in question counts when no other can tell: else who has the
+    # key of a revoked CRL issuer would clear its certificate by a younger list.
+    answer = run.go_through(run.candidates())
+    if answer is None and run.set_aside:
+        answer = run.go_through(run.set_aside, own_word=True)
+    if answer is None and run.covered:
+        complaints.append("crl-reasons-incomplete")
+    if answer is None and asked.evidence.has_lone_delta(certificate.issuer):
+        complaints.append("crl-delta-without-base")
+    return answer
+
+
+class _Run:
+    """The state variables of RFC 5280 6.3.2: the reasons covered so far, and what is held against them."""
+
+    def __init__(
+        self,
+        certificate: Certificate,
+        issuer: Certificate,
+        asked: StatusQuestion,
+        points: tuple[DistributionPoint | None, ...],
+        complaints: list[str],
+    ) -> None:
+        self.certificate, self.issuer, self.asked = certificate, issuer, asked
+        self.points, self.complaints = points, complaints
+        self.covered: frozenset[int] = frozenset()
+        self.set_aside: list[CombinedCRL] = []
+
+    def candidates(self) -> list[CombinedCRL]:
+        """The CRLs of the certificate's issuer and of the CRL issuers it names, the youngest first."""
+        names = [self.certificate.issuer]
+        names.extend(name for point in self.points if point is not None for name in crl_issuers(point))
+        evidence = self.asked.evidence
+        found = dict.fromkeys(crl for name in dict.fromkeys(names) for crl in evidence.crls_of(name))
+        return sorted(found, key=lambda crl: crl.latest.this_update, reverse=True)
+
+    def go_through(self, crls: list[CombinedCRL], *, own_word: bool = False) -> StatusAnswer | None:
+        """The answer of the first CRL that revokes, or of the one that completes the reasons."""
+        for crl in crls:
+            try:
+                reasons = self._covers(crl)
+                # (e): it covers a reason that is not covered yet.
+                if reasons <= self.covered:
+                    continue
+                # (f), (g), (h): it is authentic.
+                signer = self.asked.verify_crl(crl, self.certificate, self.issuer)
+                if signer == self.certificate and not own_word:
+                    self.set_aside.append(crl)
+                    continue
+                # (i), (j), (k): it lists the certificate, or does not.
+                answer = status_in_crl(crl, self.certificate, self.asked.past)
+            except TrustError as error:
+                self.complaints.append(error.code)
+                continue
+            # (l): on to the next, until every reason is covered.
+            self.covered |= reasons
+            if answer.status is CertStatus.REVOKED or self.covered >= ALL_REASONS:
+                return answer
+        return None
+
+    def _covers(self, crl: CombinedCRL) -> frozenset[int]:
+        """(a), (b), (d): the CRL is current, and the reasons for which it covers the certificate."""
+        freshness = self.asked.freshness
+        check_crl_freshness(
+            crl.latest,
+            self.asked.evidence_at,
+            maximum_age=freshness.maximum_crl_age,
+            clock_skew=freshness.clock_skew,
+        )
+        return frozenset().union(*self._reasons(crl))
+
+    def _reasons(self, crl: CombinedCRL) -> Iterator[frozenset[int]]:
+        """The reasons by each distribution point; CRLError when none leads to the CRL."""
+        refusal: CRLError | None = None
+        found = False
+        for point in self.points:
+            try:
+                yield check_crl_scope(crl.base, self.certificate, point)
+                found = True
+            except CRLError as error:
+                refusal = refusal or error
+        if not found and refusal is not None:
+            raise refusal
