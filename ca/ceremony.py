@@ -46,8 +46,8 @@ from ca.publication import CrlView, issuer_key_id, sign_crl
 from ca.service import CertificateAuthority
 from ca.settings import AuthoritySettings
 from runtime.database import Database
-from runtime.key_file import save_private_key
-from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_signer
+from runtime.key_file import load_private_key, save_private_key
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, make_signer
 from runtime.migration import migrate
 from runtime.secret_file import read_passphrase, write_secret
 from trust.certificate import Certificate
@@ -146,7 +146,9 @@ def renew_root_crl(
 ) -> CrlView:
     """Sign the root's next CRL with the offline key and bring it in."""
     authority = CertificateAuthority.open(settings)
-    return publish_root_crl(authority, load_signer(root_key, root_passphrase), at=at, actor=actor)
+    return publish_root_crl(
+        authority, KeySigner(load_private_key(root_key, root_passphrase)), at=at, actor=actor
+    )
 
 
 def publish_root_crl(
@@ -231,10 +233,9 @@ def _make_issuing(
     root_signer: KeySigner,
     at: datetime,
 ) -> Certificate:
-    """Make the issuing CA's key and have the root certify it."""
-    key = generate_private_key(plan.algorithm)
-    save_private_key(key, settings.issuing_key, ensure_passphrase(settings.key_passphrase_file))
-    signer = KeySigner(key)
+    """Make the issuing CA's key, in its file or on its token, and have the root certify it."""
+    ensure_passphrase(settings.key_passphrase_file)
+    signer = make_signer(settings.issuing_key, plan.algorithm, settings.key_passphrase_file)
     addresses = StatusAddresses(settings.status_url, issuer_key_id(root))
     extensions = (
         authority_key_identifier(root.public_key),

@@ -9,7 +9,7 @@ from ca.errors import CeremonyError
 from ca.officers import OfficerRole, check_roles
 from ca.profiles import Slot, profile_named
 from ca.settings import AuthoritySettings
-from runtime.keys import KeyAlgorithm
+from runtime.keys import KeyAlgorithm, key_exists
 from trust.certificate import Certificate
 
 AUTHORITY_ALGORITHMS = (KeyAlgorithm.P256, KeyAlgorithm.RSA3072)
@@ -91,10 +91,10 @@ def describe(plan: CeremonyPlan, settings: AuthoritySettings) -> list[str]:
 
 def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
     """Refuse a plan that could not be carried through, before anything is made."""
-    for path in (plan.root_key, settings.trust_anchors, settings.issuing_certificate, settings.issuing_key):
-        if path.exists():
+    for made in (plan.root_key, settings.trust_anchors, settings.issuing_certificate, settings.issuing_key):
+        if key_exists(made):
             raise CeremonyError(
-                f"{path} exists: a ceremony was held here; move the state away to hold another",
+                f"{made} exists: a ceremony was held here; move the state away to hold another",
                 code="ceremony-held",
             )
     if plan.algorithm not in AUTHORITY_ALGORITHMS:

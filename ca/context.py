@@ -15,7 +15,6 @@ from ca.settings import AuthoritySettings
 from runtime.audit import AuditLog
 from runtime.database import Database, check_schema
 from runtime.keys import load_signer
-from runtime.secret_file import read_passphrase
 from trust.certificate import Certificate, load_pem_certificates
 from trust.status import CRLReason
 
@@ -43,7 +42,7 @@ def open_context(settings: AuthoritySettings) -> AuthorityContext:
     """Open the database (refusing an unknown schema), the key and the certificates named by the settings."""
     database = Database(settings.effective_database_url(SERVICE))
     check_schema(database, SCHEMA_REVISION)
-    signer = load_signer(settings.issuing_key, read_passphrase(settings.key_passphrase_file))
+    signer = load_signer(settings.issuing_key, settings.key_passphrase_file)
     certificate = load_pem_certificates(settings.issuing_certificate.read_text("ascii"))[0]
     roots = load_pem_certificates(settings.trust_anchors.read_text("ascii"))
     root = next((root for root in roots if root.subject == certificate.issuer), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.key_location import KeyLocation
 from runtime.settings import ServiceSettings, setting
 
 
@@ -16,7 +17,9 @@ class AuthoritySettings(ServiceSettings):
         "通行市数字证书管理中心", help="Organisation that officers' and services' certificates name."
     )
     issuing_certificate: Path = setting(help="PEM file with the issuing CA's certificate.")
-    issuing_key: Path = setting(help="Key of issuing_certificate, encrypted PKCS#8.")
+    issuing_key: KeyLocation = setting(
+        help="Key of issuing_certificate: encrypted PKCS#8, or the pkcs11 URI of a key on a token."
+    )
     status_url: str = setting(
         help="Public address of the status service; every certificate points there for its status."
     )
@@ -59,7 +62,9 @@ class StatusSettings(ServiceSettings):
 
     authority_url: str = setting(help="Internal address of the issuing process (https, mutual TLS).")
     responder_certificate: Path = setting(help="PEM file with the OCSP responder's certificate.")
-    responder_key: Path = setting(help="Key of responder_certificate, encrypted PKCS#8.")
+    responder_key: KeyLocation = setting(
+        help="Key of responder_certificate: encrypted PKCS#8, or the pkcs11 URI of a key on a token."
+    )
     poll_milliseconds: int = setting(500, help="How often the issuing process is asked for changes.")
     maximum_feed_age_seconds: int = setting(
         300, help="After so long without word from the issuing process OCSP answers tryLater."

@@ -17,8 +17,8 @@ from idp.errors import SigningKeyError
 from idp.strict_json import StrictJsonError, read_json_object
 from idp.tokens import SigningKey, VerificationKey
 from idp.vocabulary import SigningAlgorithm
-from runtime.key_file import save_private_key
-from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, load_signer
+from runtime.key_file import load_private_key, save_private_key
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key
 from runtime.secret_file import write_secret
 
 _MANIFEST = "keys.json"
@@ -68,7 +68,7 @@ def load_token_keys(directory: Path, passphrase: bytes) -> TokenKeys:
     states: dict[str, KeyState] = {}
     for algorithm, keys in manifest.items():
         for state, kid in keys.items():
-            key = SigningKey.from_signer(load_signer(_key_path(directory, kid), passphrase))
+            key = SigningKey.from_signer(KeySigner(load_private_key(_key_path(directory, kid), passphrase)))
             if key.verification.kid != kid or key.algorithm is not algorithm:
                 raise SigningKeyError(f"{directory}: {kid}.p8 holds another key", code="key-mismatch")
             published.append(key.verification)

@@ -31,6 +31,10 @@ class KeyFileError(RuntimeServiceError):
     """A key or secret file is missing, unreadable, too open, or does not yield to its passphrase."""
 
 
+class KeyTokenError(RuntimeServiceError):
+    """A PKCS#11 token is away, refuses the PIN, or does not hold a key that signs."""
+
+
 class SealedDataError(RuntimeServiceError):
     """Encrypted data does not open: wrong key, wrong context, or altered."""
 

@@ -1,16 +1,29 @@
-"""Key files: private keys as PKCS#8 (RFC 5958), encrypted under a passphrase, in PEM."""
+"""Key files: private keys as PKCS#8 (RFC 5958), encrypted under a passphrase, in PEM (RFC 7468)."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
 from runtime.errors import KeyFileError
-from runtime.secret_file import read_limited, write_secret
+from runtime.key_algorithm import check_strength
+from runtime.key_encryption import check_encryption
+from runtime.secret_file import read_sealed, write_secret
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+PrivateKey = (
+    ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey
+)
+
+_ENCRYPTED = re.compile(
+    rb"-----BEGIN ENCRYPTED PRIVATE KEY-----(.*?)-----END ENCRYPTED PRIVATE KEY-----", re.S
+)
+_PLAIN = re.compile(rb"-----BEGIN (?!ENCRYPTED)(?:[A-Z]+ )?PRIVATE KEY-----(?!\s*Proc-Type)")
 
 
 def save_private_key(key: PrivateKey, path: Path, passphrase: bytes) -> None:
@@ -25,15 +38,43 @@ def save_private_key(key: PrivateKey, path: Path, passphrase: bytes) -> None:
 
 def load_private_key(path: Path, passphrase: bytes) -> PrivateKey:
     """Read an encrypted PKCS#8 file; raise KeyFileError saying what is wrong with it."""
-    encoded = read_limited(path)
+    encrypted = _decode(path, read_sealed(path))
     try:
-        key = serialization.load_pem_private_key(encoded, passphrase)
-    except TypeError:
-        raise KeyFileError(
-            f"{path}: the key is not encrypted; encrypt it before use", code="key-not-encrypted"
-        ) from None
-    except ValueError:
+        check_encryption(encrypted)
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}", code="key-encryption") from None
+    try:
+        key = serialization.load_der_private_key(encrypted, passphrase)
+    except (ValueError, UnsupportedAlgorithm):
         raise KeyFileError(f"{path}: wrong passphrase, or not a PKCS#8 key", code="key-unreadable") from None
     if not isinstance(key, PrivateKey):
         raise KeyFileError(f"{path}: a {type(key).__name__} cannot sign here", code="key-unsupported")
+    try:
+        check_strength(encode_public_key(key))
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}", code="key-unsupported") from None
     return key
+
+
+def encode_public_key(key: PrivateKey) -> bytes:
+    """The SubjectPublicKeyInfo of a private key."""
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _decode(path: Path, content: bytes) -> bytes:
+    """The EncryptedPrivateKeyInfo of a PEM file."""
+    block = _ENCRYPTED.search(content)
+    if block is None and _PLAIN.search(content):
+        raise KeyFileError(
+            f"{path}: the key is not encrypted; encrypt it before use", code="key-not-encrypted"
+        )
+    if block is None:
+        raise KeyFileError(
+            f"{path}: holds no encrypted PKCS#8 key in PEM, or a part of one", code="key-unreadable"
+        )
+    try:
+        return base64.b64decode(b"".join(block[1].split()), validate=True)
+    except binascii.Error:
+        raise KeyFileError(f"{path}: the PEM text is damaged", code="key-unreadable") from None

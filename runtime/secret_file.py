@@ -11,18 +11,28 @@ from runtime.settings import process_environment
 
 _SECRET_MODE = 0o600
 _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OPEN_TO_EVERYBODY = stat.S_IRWXO | stat.S_IWGRP
 _MAXIMUM_BYTES = 64 * 1024
 
 
 def read_secret(path: Path) -> bytes:
     """Read a secret file whole; refuse one that others may read."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise KeyFileError(f"{path}: cannot be read ({error.strerror})", code="secret-missing") from None
+    mode, content = _read_small(path)
     if mode & _OPEN_TO_OTHERS and not _is_credential(path):
         raise KeyFileError(f"{path}: readable by others; run chmod 600 on it", code="secret-exposed")
-    return read_limited(path)
+    return content
+
+
+def read_sealed(path: Path) -> bytes:
+    """Read a file whose content is encrypted: its process's group may read it, everybody else may not."""
+    mode, content = _read_small(path)
+    if mode & _OPEN_TO_EVERYBODY and not _is_credential(path):
+        raise KeyFileError(
+            f"{path}: readable by everybody, or writable by its group; run chmod 640 on it (a medium without "
+            "modes: mount it with umask=077)",
+            code="key-exposed",
+        )
+    return content
 
 
 def _is_credential(path: Path) -> bool:
@@ -59,13 +69,20 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def read_limited(path: Path) -> bytes:
-    """Read a small file; refuse one that is missing or too large."""
+def _read_small(path: Path) -> tuple[int, bytes]:
+    """The mode and the content of a small file; what is no file, is missing or too large is refused."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAXIMUM_BYTES + 1)
+        # Not blocking: a pipe in the file's place would keep the process waiting for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise KeyFileError(f"{path}: is not a file", code="secret-not-a-file")
+            content = os.read(descriptor, _MAXIMUM_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})", code="secret-missing") from None
     if len(content) > _MAXIMUM_BYTES:
         raise KeyFileError(f"{path}: larger than {_MAXIMUM_BYTES} bytes", code="secret-too-large")
-    return content
+    return mode, content

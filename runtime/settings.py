@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from runtime.errors import SettingsError
+from runtime.key_location import KeyLocation, TokenKey, parse_key_location
 
 SettingsType = TypeVar("SettingsType")
 
@@ -192,9 +193,11 @@ def read_values(
 
 def _located(value: Any, document: Mapping[str, Any]) -> Any:
     """Resolve a relative path against the folder of the settings file."""
-    if isinstance(value, Path) and isinstance(document, Document):
-        return document.folder / value
-    return value
+    if not isinstance(document, Document):
+        return value
+    if isinstance(value, TokenKey):
+        return value.located(document.folder)
+    return document.folder / value if isinstance(value, Path) else value
 
 
 def _construct(cls: type[SettingsType], section: str, values: dict[str, Any]) -> SettingsType:
@@ -207,6 +210,8 @@ def _construct(cls: type[SettingsType], section: str, values: dict[str, Any]) ->
 
 def _convert(raw: Any, hint: Any) -> Any:
     """Convert a TOML or environment value to the annotated type; ValueError says what was expected."""
+    if hint == KeyLocation and isinstance(raw, str):
+        return parse_key_location(raw)
     if isinstance(hint, types.UnionType):
         (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
         if raw == "":

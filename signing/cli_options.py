@@ -212,7 +212,8 @@ def _file_key(
     key: Path, certificate: Path | None, passphrase_file: Path | None, chain: Sequence[Certificate]
 ) -> SigningKey:
     """Load a key file and its certificate."""
-    from runtime.keys import load_signer
+    from runtime.key_file import load_private_key
+    from runtime.keys import KeySigner
     from runtime.secret_file import read_passphrase
 
     if certificate is None:
@@ -222,7 +223,7 @@ def _file_key(
         if passphrase_file
         else click.prompt("Passphrase of the key", hide_input=True, err=True).encode()
     )
-    signer = load_signer(key, passphrase)
+    signer = KeySigner(load_private_key(key, passphrase))
     own, *rest = load_pem_certificates(certificate.read_bytes())
     if own.public_key != signer.public_key:
         raise SigningError(f"{certificate} is not the certificate of {key}", code="certificate-not-of-key")

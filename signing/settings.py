@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from runtime.key_location import KeyLocation
 from runtime.settings import ServiceSettings, setting
 from signing.formats.limits import MEGABYTE
 
@@ -19,7 +20,9 @@ class SigningSettings(ServiceSettings):
     seal_certificate: Path = setting(
         help="PEM chain of the service seal that receipts are sealed with: its certificate first, no root."
     )
-    seal_key: Path = setting(help="Key of seal_certificate, encrypted PKCS#8.")
+    seal_key: KeyLocation = setting(
+        help="Key of seal_certificate: encrypted PKCS#8, or the pkcs11 URI of a key on a token."
+    )
     timestamp_url: str = setting(help="Where timestamps are asked for (RFC 3161 over HTTP).")
     issuer: str = setting(help="Address of the OpenID Provider that people log in through.")
     client_id: str = setting("signing", help="This service's name at the provider.")
@@ -54,7 +57,9 @@ class TimestampSettings(ServiceSettings):
     timestamp_certificate: Path = setting(
         help="PEM chain of the timestamping certificate: that certificate first, no root."
     )
-    timestamp_key: Path = setting(help="Key of timestamp_certificate, encrypted PKCS#8.")
+    timestamp_key: KeyLocation = setting(
+        help="Key of timestamp_certificate: encrypted PKCS#8, or the pkcs11 URI of a key on a token."
+    )
     timestamp_policy: str = setting(
         "", help="Policy the tokens name; empty: arc 5.1 under the city's policy arc."
     )

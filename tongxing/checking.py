@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import SettingsError
+from runtime.key_location import TokenKey
 from runtime.settings import ServiceSettings, load_settings, read_values
 from tongxing.services import SERVICES
 from tongxing.serving import ServeSettings
@@ -59,9 +60,18 @@ def _missing_files(section: str, values: Mapping[str, Any]) -> list[str]:
     """Name the files the settings point at that are not there."""
     return [
         f"[{section}] {name}: {path} does not exist"
-        for name, path in values.items()
-        if isinstance(path, Path) and name not in _MADE_LATER and not path.exists()
+        for name, value in values.items()
+        if name not in _MADE_LATER
+        for path in _files_of(value)
+        if not path.exists()
     ]
+
+
+def _files_of(value: object) -> tuple[Path, ...]:
+    """The files a setting names. A token itself is not asked: a wrong PIN would count against it."""
+    if isinstance(value, TokenKey):
+        return (value.module_path, value.pin_source)
+    return (value,) if isinstance(value, Path) else ()
 
 
 def _shared_ports(read: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -18,7 +18,6 @@ from runtime.database import Database, check_schema
 from runtime.internal import InternalClient
 from runtime.jobs import Job
 from runtime.keys import load_signer
-from runtime.secret_file import read_passphrase
 from runtime.web import WsgiCallable, create_flask, hot_paths
 from trust.certificate import Certificate, load_pem_certificates
 
@@ -81,7 +80,7 @@ def open_responder(settings: StatusSettings) -> OCSPResponder:
             "intermediates do not hold the CA that issued the responder's certificate",
             code="responder-issuer",
         )
-    signer = load_signer(settings.responder_key, read_passphrase(settings.key_passphrase_file))
+    signer = load_signer(settings.responder_key, settings.key_passphrase_file)
     return OCSPResponder(issuer, certificate, signer, timedelta(seconds=settings.answer_lifetime_seconds))
 
 

@@ -18,7 +18,8 @@ from ca.officers import OfficerRole
 from ca.service import CertificateAuthority
 from ca.web import watch_root_crl
 from runtime.errors import KeyFileError
-from runtime.keys import KeyAlgorithm, load_signer
+from runtime.key_file import load_private_key
+from runtime.keys import KeyAlgorithm
 from tests.ca.desk import (
     AT,
     CHEN,
@@ -88,8 +89,8 @@ def test_keys_are_encrypted_and_private(held):
         assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(KeyFileError):
-        load_signer(held.state / "offline/root.p8", b"a passphrase of this service")
-    load_signer(held.state / "offline/root.p8", ROOT_PASSPHRASE)
+        load_private_key(held.state / "offline/root.p8", b"a passphrase of this service")
+    load_private_key(held.state / "offline/root.p8", ROOT_PASSPHRASE)
 
 
 def test_no_server_settings_name_the_root_key(held):

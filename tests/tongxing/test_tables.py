@@ -55,6 +55,18 @@ def test_one_mistake_in_a_table_does_not_hide_the_others():
     assert "[idp] colour: no such key" in mistakes
 
 
+def test_mistakes_in_where_a_key_lies_are_reported():
+    text, key = TownPlan(TownSettings()).render(), 'issuing_key = "ca/keys/issuing.p8"'
+    assert text.count(key) == 1
+    token = "pkcs11:token=city;object=issuing?module-path=/nonexistent/p11.so&pin-source=/nonexistent/pin"
+    mistakes = find_mistakes(tomllib.loads(text.replace(key, f'issuing_key = "{token}"')))
+    assert "[ca] issuing_key: /nonexistent/p11.so does not exist" in mistakes
+    assert "[ca] issuing_key: /nonexistent/pin does not exist" in mistakes
+    mistakes = find_mistakes(tomllib.loads(text.replace(key, f'issuing_key = "{token}&pin-value=31415"')))
+    assert any(line.startswith("[ca] issuing_key: pin-value would show the PIN") for line in mistakes)
+    assert "31415" not in "".join(mistakes)
+
+
 def test_a_port_used_twice_an_unknown_table_and_an_unknown_key_are_all_reported():
     text = TownPlan(TownSettings()).render().replace("port = 8404", "port = 8405").replace("[va]", "[vaa]")
     mistakes = find_mistakes(tomllib.loads(text + '\n[colours]\nred = "1"\n'))
