@@ -33,8 +33,8 @@ def crl_answer(
     # The last distribution point is implied: the certificate's issuer, all reasons.
     points: tuple[DistributionPoint | None, ...] = (*certificate.distribution_points, None)
     run = _Run(certificate, issuer, asked, points, complaints)
-    # A CRL whose own signer is the certificate in question counts when no other can tell: else who has the
-    # key of a revoked CRL issuer would clear its certificate by a younger list.
+    # That a CRL does not list its own signer counts when no other CRL can tell: else who has the key of a
+    # revoked CRL issuer would clear its certificate by a younger list.
     answer = run.go_through(run.candidates())
     if answer is None and run.set_aside:
         answer = run.go_through(run.set_aside, own_word=True)
@@ -79,13 +79,13 @@ class _Run:
                     continue
                 # (f), (g), (h): it is authentic.
                 signer = self.asked.verify_crl(crl, self.certificate, self.issuer)
-                if signer == self.certificate and not own_word:
-                    self.set_aside.append(crl)
-                    continue
                 # (i), (j), (k): it lists the certificate, or does not.
                 answer = status_in_crl(crl, self.certificate, self.asked.past)
             except TrustError as error:
                 self.complaints.append(error.code)
+                continue
+            if signer == self.certificate and answer.status is CertStatus.GOOD and not own_word:
+                self.set_aside.append(crl)
                 continue
             # (l): on to the next, until every reason is covered.
             self.covered |= reasons

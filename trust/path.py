@@ -32,26 +32,29 @@ def validate_path(certificate: Certificate, inputs: ValidationInputs, at: dateti
     builder = PathBuilder(
         inputs.anchors, inputs.intermediates, at, inputs.algorithms, Budget(), inputs.maximum_path_length
     )
-    return _Validator(inputs, at, builder, frozenset()).validate(certificate)
+    return _Validator(inputs, at, builder).validate(certificate)
 
 
 @dataclass(frozen=True)
 class _Validator:
-    """One validation at work; CRL issuers' paths share its builder and budget."""
+    """One validation at work; CRL issuers' paths share its builder and budget, and end in its anchor."""
 
     inputs: ValidationInputs
     at: datetime
     builder: PathBuilder
-    pending: frozenset[Certificate]
+    pending: frozenset[Certificate] = frozenset()
+    anchor: Certificate | None = None
 
     def validate(self, certificate: Certificate) -> PathReport:
         """Try the paths in turn; of the refused ones the one with the fewest rejections is told."""
-        revocation = RevocationChecker(
-            self.inputs, self.at, self.builder, self.pending, self._validate_crl_issuer
-        )
         best: PathReport | None = None
         try:
             for path in self.builder.paths(certificate):
+                if self.anchor is not None and path[-1] != self.anchor:
+                    continue
+                revocation = RevocationChecker(
+                    self.inputs, self.at, self.builder, path[-1], self.pending, self._validate_crl_issuer
+                )
                 report = PathRun(
                     self.inputs, path, self.at, revocation.check_revocation, self.builder.budget
                 ).run()
@@ -70,7 +73,11 @@ class _Validator:
         return dead_ends or (reject(Reason.NO_PATH, certificate),)
 
     def _validate_crl_issuer(
-        self, certificate: Certificate, inputs: ValidationInputs, pending: frozenset[Certificate]
+        self,
+        certificate: Certificate,
+        inputs: ValidationInputs,
+        anchor: Certificate,
+        pending: frozenset[Certificate],
     ) -> PathReport:
         """The verdict on a CRL issuer's certificate, at the same time and within the same budget."""
-        return _Validator(inputs, self.at, self.builder, pending).validate(certificate)
+        return _Validator(inputs, self.at, self.builder, pending, anchor).validate(certificate)

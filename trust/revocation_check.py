@@ -27,17 +27,20 @@ from trust.validation_inputs import ValidationInputs
 MAXIMUM_CRL_ISSUER_DEPTH = 3
 _NOT_THE_SIGNER = frozenset(("crl-other-issuer", "crl-other-key"))
 
-# Validates a CRL issuer's certificate within the same budget, knowing which CRL issuers are being validated.
-CRLIssuerValidation = Callable[[Certificate, ValidationInputs, frozenset[Certificate]], PathReport]
+# Validates a CRL issuer's certificate up to that anchor, knowing which CRL issuers are being validated.
+CRLIssuerValidation = Callable[
+    [Certificate, ValidationInputs, Certificate, frozenset[Certificate]], PathReport
+]
 
 
 @dataclass(frozen=True)
 class RevocationChecker:
-    """The revocation checks of one validation; CRL issuers' paths share its builder and budget."""
+    """The revocation checks of one path; CRL issuers' paths share its builder, budget and anchor."""
 
     inputs: ValidationInputs
     at: datetime
     builder: PathBuilder
+    anchor: Certificate
     pending: frozenset[Certificate]
     validate_crl_issuer: CRLIssuerValidation
 
@@ -97,9 +100,9 @@ class RevocationChecker:
         raise refusal or CRLError("the CRL's issuer is not known", code="crl-other-issuer")
 
     def _check_crl_issuer_path(self, candidate: Certificate, certificate: Certificate) -> None:
-        """6.3.3 (f): a CRL issuer that is not the issuer itself has a valid path of its own."""
+        """6.3.3 (f): a CRL issuer that is not the issuer itself has a valid path to the same anchor."""
         # The path of the certificate in question is being judged just now.
-        if candidate in self.inputs.anchors or candidate == certificate:
+        if candidate in (self.anchor, certificate):
             return
         if candidate in self.pending or len(self.pending) >= MAXIMUM_CRL_ISSUER_DEPTH:
             raise CRLError(
@@ -112,7 +115,7 @@ class RevocationChecker:
             required_key_usage=frozenset((KeyUsage.CRL_SIGN,)),
             required_extended_key_usage=None,
         )
-        report = self.validate_crl_issuer(candidate, inputs, self.pending | {candidate})
+        report = self.validate_crl_issuer(candidate, inputs, self.anchor, self.pending | {candidate})
         if not report.valid:
             raise CRLError(
                 f"the CRL's issuer is not valid: {report.rejections[0].code}",

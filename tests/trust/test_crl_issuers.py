@@ -1,0 +1,163 @@
+"""Who may sign a CRL: the issuer, or a CRL issuer with a path of its own (RFC 5280 6.3.3 (b)(1), (f))."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from tests.trust.authorities import AT, DAY, Party, authority, issue, make_crl, name, root
+from trust.path import RevocationEvidence, ValidationInputs, validate_path
+from trust.report import PathReport
+
+TOP = root("Top")
+ISSUING = authority("Issuing", TOP)
+HELPER = issue("Lists", TOP, usage=("crl_sign",), ca=False)
+INDIRECT = (x509.IssuingDistributionPoint(None, None, False, False, None, True, False), True)
+
+
+def points(crl_issuer: Party | str) -> list:
+    """A distribution point that names this CRL issuer and nothing else."""
+    named = name(crl_issuer) if isinstance(crl_issuer, str) else crl_issuer.x509.subject
+    point = x509.DistributionPoint(None, None, None, [x509.DirectoryName(named)])
+    return [(x509.CRLDistributionPoints([point]), False)]
+
+
+def indirect_crl(signer: Party, entries=(), **changes) -> bytes:
+    """A list of entries (serial number, certificate issuer or None), signed by `signer`."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(signer.x509.subject)
+        .last_update(changes.get("this_update", AT - DAY))
+        .next_update(AT + DAY)
+        .add_extension(*INDIRECT)
+    )
+    for serial, named in entries:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(AT - 2 * DAY)
+        if named is not None:
+            entry = entry.add_extension(
+                x509.CertificateIssuer([x509.DirectoryName(named.x509.subject)]), critical=True
+            )
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(signer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def judged(leaf: Party, crls, intermediates=(ISSUING, HELPER), anchors=(TOP,)) -> PathReport:
+    inputs = ValidationInputs(
+        tuple(party.ours for party in anchors),
+        tuple(party.ours for party in intermediates),
+        RevocationEvidence(tuple(crls)),
+    )
+    return validate_path(leaf.ours, inputs, AT)
+
+
+def outcome(report: PathReport) -> list[str]:
+    return [rejection.code for rejection in report.rejections]
+
+
+LEAF = issue("Leaf", ISSUING, extensions=points(HELPER))
+GOOD_CHAIN = make_crl(TOP)
+
+
+def test_indirect_crl_of_the_named_issuer():
+    assert judged(LEAF, [GOOD_CHAIN, indirect_crl(HELPER)]).valid
+    listed = indirect_crl(HELPER, [(LEAF.serial, ISSUING)])
+    assert outcome(judged(LEAF, [GOOD_CHAIN, listed])) == ["certificate-revoked"]
+
+
+def test_the_certificate_issuer_is_carried_along_the_entries():
+    other = authority("Other", TOP)
+    entries = [(1, ISSUING), (LEAF.serial, None), (2, other)]
+    assert outcome(judged(LEAF, [GOOD_CHAIN, indirect_crl(HELPER, entries)])) == ["certificate-revoked"]
+    # The same serial number of another issuer, and of the CRL issuer itself, is another certificate.
+    for entries in ([(1, ISSUING), (2, other), (LEAF.serial, None)], [(LEAF.serial, None), (1, ISSUING)]):
+        assert judged(LEAF, [GOOD_CHAIN, indirect_crl(HELPER, entries)]).valid
+
+
+def test_named_issuers_list_that_is_not_indirect():
+    report = judged(LEAF, [GOOD_CHAIN, make_crl(HELPER)])
+    assert outcome(report) == ["revocation-unknown"]
+    assert "crl-scope" in report.rejections[0].message_en
+
+
+def test_indirect_crl_of_an_issuer_nobody_named():
+    leaf = issue("Leaf", ISSUING)
+    assert outcome(judged(leaf, [GOOD_CHAIN, indirect_crl(HELPER)])) == ["revocation-unknown"]
+
+
+def test_crl_issuer_that_is_revoked():
+    report = judged(LEAF, [make_crl(TOP, [HELPER.serial]), indirect_crl(HELPER)])
+    assert outcome(report) == ["revocation-unknown"]
+    assert "crl-issuer-invalid" in report.rejections[0].message_en
+
+
+def test_crl_issuer_that_is_expired():
+    old = issue("Lists", TOP, usage=("crl_sign",), ca=False, not_after=AT - DAY)
+    report = judged(LEAF, [GOOD_CHAIN, indirect_crl(old)], [ISSUING, old])
+    assert "crl-issuer-invalid" in report.rejections[0].message_en
+
+
+def test_crl_issuer_that_may_not_sign_crls():
+    other = issue("Lists", TOP, usage=("digital_signature",), ca=False)
+    report = judged(LEAF, [GOOD_CHAIN, indirect_crl(other)], [ISSUING, other])
+    assert "crl-key-usage" in report.rejections[0].message_en
+
+
+def test_crl_issuer_below_another_anchor():
+    stranger = root("Stranger")
+    forger = issue("Lists", stranger, usage=("crl_sign",), ca=False)
+    crls = [GOOD_CHAIN, make_crl(stranger), indirect_crl(forger)]
+    report = judged(LEAF, crls, [ISSUING, forger], [TOP, stranger])
+    assert outcome(report) == ["revocation-unknown"]
+    assert "crl-issuer-invalid" in report.rejections[0].message_en
+
+
+def test_anchor_of_the_crl_issuers_name_that_is_another():
+    stranger = root("Lists")
+    report = judged(LEAF, [GOOD_CHAIN, indirect_crl(stranger)], [ISSUING], [TOP, stranger])
+    assert outcome(report) == ["revocation-unknown"]
+
+
+# --- cycles ----------------------------------------------------------------------------------------------
+
+OWN = issue("Own lists", TOP, usage=("crl_sign",), ca=False, extensions=points("Own lists"))
+OWN_LEAF = issue("Leaf", ISSUING, extensions=points(OWN))
+ONLY_AUTHORITIES = (x509.IssuingDistributionPoint(None, None, False, True, None, False, False), True)
+FOR_AUTHORITIES = make_crl(TOP, extensions=[ONLY_AUTHORITIES])
+
+
+def test_crl_issuer_covered_by_its_own_list():
+    assert judged(OWN_LEAF, [FOR_AUTHORITIES, indirect_crl(OWN)], [ISSUING, OWN]).valid
+
+
+def test_crl_issuer_revoked_by_its_own_list():
+    listed = indirect_crl(OWN, [(OWN.serial, TOP)], this_update=AT)
+    for others in (FOR_AUTHORITIES, GOOD_CHAIN):
+        report = judged(OWN_LEAF, [others, listed], [ISSUING, OWN])
+        assert outcome(report) == ["revocation-unknown"]
+        assert "crl-issuer-invalid" in report.rejections[0].message_en
+
+
+def test_own_word_counts_only_when_nobody_else_can_tell():
+    # Its authority has revoked it; its own younger list keeps silent about that.
+    crls = [make_crl(TOP, [OWN.serial]), indirect_crl(OWN, this_update=AT)]
+    report = judged(OWN_LEAF, crls, [ISSUING, OWN])
+    assert outcome(report) == ["revocation-unknown"]
+    assert "crl-issuer-invalid" in report.rejections[0].message_en
+
+
+def test_crl_issuers_that_vouch_for_one_another():
+    a = issue("Lists A", TOP, usage=("crl_sign",), ca=False, extensions=points("Lists B"))
+    b = issue("Lists B", TOP, usage=("crl_sign",), ca=False, extensions=points("Lists A"))
+    leaf = issue("Leaf", ISSUING, extensions=points(a))
+    report = judged(leaf, [FOR_AUTHORITIES, indirect_crl(a), indirect_crl(b)], [ISSUING, a, b])
+    assert outcome(report) == ["revocation-unknown"]
+
+
+def test_chain_of_crl_issuers_is_followed_to_a_depth_only():
+    parties = [issue("Lists 0", TOP, usage=("crl_sign",), ca=False)]
+    for number in range(1, 8):
+        extensions = points(f"Lists {number - 1}")
+        parties.append(issue(f"Lists {number}", TOP, usage=("crl_sign",), ca=False, extensions=extensions))
+    crls = [FOR_AUTHORITIES, *map(indirect_crl, parties)]
+    leaf = issue("Leaf", ISSUING, extensions=points(parties[-1]))
+    assert outcome(judged(leaf, crls, [ISSUING, *parties])) == ["revocation-unknown"]
