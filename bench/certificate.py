@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from bench.harness import Comparison, compare
 from bench.material import (
@@ -16,40 +18,60 @@ from bench.material import (
     ISSUER_NAME,
     LATER,
     SERIAL_NUMBER,
-    SUBJECT,
     SUBJECT_KEY,
     SUBJECT_NAME,
 )
+from runtime.keys import KeySigner
 from trust.encoding.certificate import CertificateFields, sign_certificate
 from trust.encoding.extensions import (
     KeyUsage,
+    authority_information_access,
     authority_key_identifier,
     certificate_policies,
     crl_distribution_points,
+    extended_key_usage,
     key_usage,
     subject_key_identifier,
 )
+from trust.names import NameAttribute, encode_name
+from trust.vocabulary import ExtendedKeyUsage
 
 _POLICY = "1.3.6.1.4.1.32473.1.1.1"
 _CRL = "http://va.example/crl/1.crl"
+_OCSP = "http://va.example/ocsp"
+_ISSUER = ISSUER_NAME.public_bytes()
+# More subjects than anything remembers, so that each certificate is a new one.
+_SUBJECTS = 512
+
+
+def _subjects() -> list[tuple[int, str, bytes]]:
+    """Serial numbers, names and keys."""
+    keys = [KeySigner(ec.generate_private_key(ec.SECP256R1())).public_key for _ in range(_SUBJECTS)]
+    return [(SERIAL_NUMBER + number, f"李明{number}", key) for number, key in enumerate(keys)]
+
+
+_NEXT = cycle(_subjects())
 
 
 def ours() -> bytes:
-    """Build and sign with our writer."""
+    """Name somebody new, build and sign with our writer."""
+    serial_number, name, public_key = next(_NEXT)
     fields = CertificateFields(
-        serial_number=SERIAL_NUMBER,
+        serial_number=serial_number,
         algorithm=ISSUER.algorithm,
-        issuer=ISSUER_NAME.public_bytes(),
+        issuer=_ISSUER,
         not_valid_before=AT,
         not_valid_after=LATER,
-        subject=SUBJECT_NAME.public_bytes(),
-        public_key=SUBJECT.public_key,
+        subject=encode_name([(NameAttribute.COUNTRY, "CN"), (NameAttribute.COMMON_NAME, name)]),
+        public_key=public_key,
         extensions=(
-            key_usage(KeyUsage.DIGITAL_SIGNATURE),
-            subject_key_identifier(SUBJECT.public_key),
             authority_key_identifier(ISSUER.public_key),
-            crl_distribution_points(_CRL),
+            subject_key_identifier(public_key),
+            key_usage(KeyUsage.DIGITAL_SIGNATURE),
             certificate_policies(_POLICY),
+            extended_key_usage(ExtendedKeyUsage.CLIENT_AUTHENTICATION),
+            crl_distribution_points(_CRL),
+            authority_information_access(ocsp=(_OCSP,)),
         ),
     )
     return sign_certificate(fields, ISSUER)
@@ -60,6 +82,7 @@ def theirs() -> x509.Certificate:
     points = [x509.DistributionPoint([x509.UniformResourceIdentifier(_CRL)], None, None, None)]
     policies = [x509.PolicyInformation(x509.ObjectIdentifier(_POLICY), None)]
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    responder = x509.UniformResourceIdentifier(_OCSP)
     builder = x509.CertificateBuilder(
         issuer_name=ISSUER_NAME,
         subject_name=SUBJECT_NAME,
@@ -69,11 +92,18 @@ def theirs() -> x509.Certificate:
         not_valid_after=LATER.replace(tzinfo=None),
     )
     for extension, critical in (
-        (usage, True),
-        (x509.SubjectKeyIdentifier.from_public_key(SUBJECT_KEY.public_key()), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(ISSUER_KEY.public_key()), False),
-        (x509.CRLDistributionPoints(points), False),
+        (x509.SubjectKeyIdentifier.from_public_key(SUBJECT_KEY.public_key()), False),
+        (usage, True),
         (x509.CertificatePolicies(policies), False),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+        (x509.CRLDistributionPoints(points), False),
+        (
+            x509.AuthorityInformationAccess(
+                [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, responder)]
+            ),
+            False,
+        ),
     ):
         builder = builder.add_extension(extension, critical)
     return builder.sign(ISSUER_KEY, hashes.SHA256())
@@ -81,9 +111,9 @@ def theirs() -> x509.Certificate:
 
 def comparisons() -> Iterator[Comparison]:
     """Yield the results."""
-    data = ours()
+    data, ecdsa = ours(), ec.ECDSA(hashes.SHA256())
     yield compare("certificate, P-256, built and signed", ours, "cryptography's builder", theirs)
     yield compare(
         "certificate, P-256, built and signed", ours,
-        "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ec.ECDSA(hashes.SHA256())),
+        "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ecdsa),
     )  # fmt: skip

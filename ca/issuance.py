@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from ca.errors import CaError, PreparationError
 from ca.profiles import AlternativeNames, Profile
@@ -84,7 +85,7 @@ class Issuer:
         if not self.status_url.startswith(("http://", "https://")):
             raise CaError("status_url must be an http or https address", code="issuer-status-url")
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """The issuer's key identifier, hexadecimal."""
         return key_identifier(self.certificate.public_key).hex()

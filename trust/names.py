@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -69,22 +69,31 @@ _SHORT_NAMES = {
     NameAttribute.DOMAIN_COMPONENT: "DC",
     NameAttribute.USER_ID: "UID",
 }
-_PRINTABLE = frozenset({NameAttribute.COUNTRY, NameAttribute.SERIAL_NUMBER, NameAttribute.DN_QUALIFIER})
-_IA5 = frozenset({NameAttribute.EMAIL_ADDRESS, NameAttribute.DOMAIN_COMPONENT})
 
-# Upper bounds of RFC 5280 appendix A.1, in characters.
-_DEFAULT_UPPER_BOUND: Final = 64
-_UPPER_BOUNDS = {
-    NameAttribute.COUNTRY: 2,
-    NameAttribute.LOCALITY: 128,
-    NameAttribute.STATE_OR_PROVINCE: 128,
-    NameAttribute.STREET_ADDRESS: 128,
-    NameAttribute.PSEUDONYM: 128,
-    NameAttribute.EMAIL_ADDRESS: 255,
-    NameAttribute.DOMAIN_COMPONENT: 255,
-    NameAttribute.USER_ID: 256,
+
+class _Form(NamedTuple):
+    """How an attribute is written: bounds in characters (RFC 5280 appendix A.1), string type."""
+
+    least: int = 1
+    most: int = 64
+    write: Callable[[str], bytes] = der.utf8_string
+
+
+_FORMS = {attribute.value: _Form() for attribute in NameAttribute} | {
+    NameAttribute.COUNTRY.value: _Form(2, 2, der.printable_string),
+    NameAttribute.SERIAL_NUMBER.value: _Form(write=der.printable_string),
+    NameAttribute.DN_QUALIFIER.value: _Form(write=der.printable_string),
+    NameAttribute.LOCALITY.value: _Form(most=128),
+    NameAttribute.STATE_OR_PROVINCE.value: _Form(most=128),
+    NameAttribute.STREET_ADDRESS.value: _Form(most=128),
+    NameAttribute.PSEUDONYM.value: _Form(most=128),
+    NameAttribute.EMAIL_ADDRESS.value: _Form(most=255, write=der.ia5_string),
+    NameAttribute.DOMAIN_COMPONENT.value: _Form(most=255, write=der.ia5_string),
+    NameAttribute.USER_ID.value: _Form(most=256),
 }
-_COUNTRY_LENGTH: Final = 2
+_OTHER_FORM = _Form(most=MAXIMUM_NAME_SIZE)
+# The characters of Unicode's categories Cc and Cs, which are closed: controls and surrogates.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _DECODERS = {
     Tag.UTF8_STRING: "utf-8",
@@ -111,30 +120,22 @@ class NameValue(NamedTuple):
 
 def encode_name(attributes: Iterable[tuple[NameAttribute | str, str]]) -> bytes:
     """DER Name of single-valued attributes in this order (RFC 5280 4.1.2.4)."""
-    return der.sequence(*(der.set_of(_encode_attribute(kind, value)) for kind, value in attributes))
+    return der.sequence(*[der.set_of(_encode_attribute(kind, value)) for kind, value in attributes])
 
 
 def _encode_attribute(kind: NameAttribute | str, value: str) -> bytes:
     """AttributeTypeAndValue in the string type RFC 5280 prescribes, UTF8String where it leaves a choice."""
     oid = kind.value if isinstance(kind, NameAttribute) else kind
-    attribute = NameAttribute.of(oid)
-    bound = _UPPER_BOUNDS.get(attribute, _DEFAULT_UPPER_BOUND) if attribute else MAXIMUM_NAME_SIZE
-    least = _COUNTRY_LENGTH if attribute is NameAttribute.COUNTRY else 1
-    if not least <= len(value) <= bound:
+    least, most, write = _FORMS.get(oid, _OTHER_FORM)
+    if not least <= len(value) <= most:
         raise NamingError(
-            f"attribute {oid} must have {least} to {bound} characters, not {len(value)}",
+            f"attribute {oid} must have {least} to {most} characters, not {len(value)}",
             code="name-length",
             clause="RFC 5280 A.1",
         )
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    if _CONTROL.search(value):
         raise NamingError(f"attribute {oid} holds a control character", code="name-control-character")
-    if attribute in _PRINTABLE:
-        encoded = der.printable_string(value)
-    elif attribute in _IA5:
-        encoded = der.ia5_string(value)
-    else:
-        encoded = der.utf8_string(value)
-    return der.sequence(der.oid(oid), encoded)
+    return der.sequence(der.oid(oid), write(value))
 
 
 def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:

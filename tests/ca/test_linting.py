@@ -234,7 +234,7 @@ def test_serial_numbers():
 def test_a_half_configured_issuer_cannot_be_made(issuer, held):
     def refused(code, **changes):
         with pytest.raises(CaError) as caught:
-            Issuer(**{**vars(issuer), **changes})
+            dataclasses.replace(issuer, **changes)
         assert caught.value.code == code
 
     refused("issuer-key", signer=KEY)

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from trust.encoding import der
 from trust.encoding.extensions import Extension, encode_extensions
@@ -21,8 +20,7 @@ _EMPTY_NAME: Final = der.sequence()
 MAXIMUM_SERIAL_OCTETS: Final = 20
 
 
-@dataclass(frozen=True)
-class CertificateFields:
+class CertificateFields(NamedTuple):
     """Everything a TBSCertificate says (RFC 5280 4.1.2); names, algorithm and key are DER."""
 
     serial_number: int

@@ -63,8 +63,9 @@ class Tag(IntEnum):
 
 
 # The tags of the hot paths, since looking one up in an enumeration costs as much as writing an element.
-_BOOLEAN, _INTEGER, _SEQUENCE = int(Tag.BOOLEAN), int(Tag.INTEGER), int(Tag.SEQUENCE)
-_BIT_STRING, _OCTET_STRING = int(Tag.BIT_STRING), int(Tag.OCTET_STRING)
+_BOOLEAN, _INTEGER, _BIT_STRING, _OCTET_STRING = 0x01, 0x02, 0x03, 0x04
+_UTF8_STRING, _PRINTABLE_STRING, _IA5_STRING = 0x0C, 0x13, 0x16
+_SEQUENCE, _SET = 0x30, 0x31
 
 
 @lru_cache(maxsize=2 * _HIGH_TAG)
@@ -101,7 +102,7 @@ def sequence(*parts: bytes) -> bytes:
 
 def set_of(*parts: bytes) -> bytes:
     """SET OF encoded parts, put in DER order (X.690 11.6)."""
-    return tlv(Tag.SET, b"".join(sorted(parts)))
+    return tlv(_SET, b"".join(sorted(parts)))
 
 
 def _integer_content(value: int) -> bytes:
@@ -171,31 +172,26 @@ def named_bits(bits: Iterable[int]) -> bytes:
     return bit_string(bytes(octets), -size % 8)
 
 
-def _text(tag: Tag, text: str, encoding: str) -> bytes:
-    """A string type, refused when the text does not fit its alphabet."""
-    try:
-        return tlv(tag, text.encode(encoding))
-    except UnicodeEncodeError as error:
-        raise EncodingError(
-            f"{text!r} does not fit {tag.name}", code="der-string", clause="X.680 41"
-        ) from error
-
-
 def utf8_string(text: str) -> bytes:
     """UTF8String."""
-    return _text(Tag.UTF8_STRING, text, "utf-8")
+    try:
+        return tlv(_UTF8_STRING, text.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise EncodingError(f"{text!r} is not Unicode", code="der-string", clause="X.680 41") from error
 
 
 def printable_string(text: str) -> bytes:
     """PrintableString (X.680 41.4)."""
     if not _PRINTABLE.match(text):
         raise EncodingError(f"{text!r} does not fit PrintableString", code="der-string", clause="X.680 41.4")
-    return _text(Tag.PRINTABLE_STRING, text, "ascii")
+    return tlv(_PRINTABLE_STRING, text.encode("ascii"))
 
 
 def ia5_string(text: str) -> bytes:
     """IA5String."""
-    return _text(Tag.IA5_STRING, text, "ascii")
+    if not text.isascii():
+        raise EncodingError(f"{text!r} does not fit IA5String", code="der-string", clause="X.680 41")
+    return tlv(_IA5_STRING, text.encode("ascii"))
 
 
 def _utc(at: datetime) -> datetime:

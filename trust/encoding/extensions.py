@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from typing import Final, TypeVar, cast
 
 from trust.encoding import der
+from trust.encoding.der import DerError
 from trust.encoding.general_names import (
     check_address_sizes,
     dns_name,
@@ -35,6 +36,7 @@ from trust.vocabulary import (
 _LONGEST_KEY_IDENTIFIER: Final = 32
 _LONGEST_DISPLAY_TEXT: Final = 200
 _REMEMBERED: Final = 256
+_KEY_INFO_TAGS: Final = [der.Tag.SEQUENCE, der.Tag.BIT_STRING]
 _IP_SIZES: Final = (4, 16)
 
 # Bits of ReasonFlags (RFC 5280 4.2.1.13); the other reasons of a CRL have none.
@@ -90,11 +92,12 @@ def encode_extensions(extensions: Iterable[Extension]) -> bytes:
     """DER Extensions, at least one, none twice (RFC 5280 4.1.2.9, 4.2)."""
     parts: dict[str, bytes] = {}
     for extension in extensions:
-        if extension.oid in parts:
+        oid = extension.oid
+        if oid in parts:
             raise EncodingError(
-                f"extension {extension.oid} occurs twice", code="extension-repeated", clause="RFC 5280 4.2"
+                f"extension {oid} occurs twice", code="extension-repeated", clause="RFC 5280 4.2"
             )
-        parts[extension.oid] = extension.encoded
+        parts[oid] = extension.encoded
     if not parts:
         raise EncodingError("a list of no extensions", code="extensions-empty", clause="RFC 5280 4.1.2.9")
     return der.sequence(*parts.values())
@@ -103,14 +106,23 @@ def encode_extensions(extensions: Iterable[Extension]) -> bytes:
 # --- keys ---------------------------------------------------------------------------------------
 
 
-@_remembered
 def key_identifier(public_key: bytes) -> bytes:
     """SHA-1 of the key's BIT STRING in a DER SubjectPublicKeyInfo (RFC 5280 4.2.1.2, method 1)."""
-    reader = der.read_sequence(public_key)
-    reader.enter()
-    key, _ = reader.read_bit_string()
-    reader.finish()
-    return hashlib.sha1(key, usedforsecurity=False).digest()
+    return hashlib.sha1(key_bits(public_key), usedforsecurity=False).digest()
+
+
+def key_bits(public_key: bytes) -> bytes:
+    """The octets of the key in a DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7)."""
+    outer = der.read_elements(public_key, 0, len(public_key))
+    fields = der.read_elements(public_key, outer[0][2], outer[0][3]) if len(outer) == 1 else []
+    # The first octet of a BIT STRING counts its unused bits; a key is whole octets.
+    if (
+        [field[0] for field in fields] != _KEY_INFO_TAGS
+        or outer[0][0] != der.Tag.SEQUENCE
+        or public_key[fields[1][2] : fields[1][2] + 1] != b"\x00"
+    ):
+        raise DerError("not a SubjectPublicKeyInfo", code="key-info", clause="RFC 5280 4.1.2.7")
+    return public_key[fields[1][2] + 1 :]
 
 
 def subject_key_identifier(public_key: bytes) -> Extension:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
-from trust.encoding.extensions import key_identifier
+from trust.encoding.extensions import key_bits, key_identifier
 from trust.errors import EncodingError, TrustError
 from trust.signer import Signer
 from trust.status import CertStatus, CRLReason
@@ -183,16 +183,9 @@ def encode_cert_id(issuer: bytes, issuer_key: bytes, serial_number: int, digest:
     return der.sequence(
         der.sequence(der.oid(algorithms[digest]), der.null()),
         der.octet_string(hashlib.new(digest, issuer, usedforsecurity=False).digest()),
-        der.octet_string(hashlib.new(digest, _key_bits(issuer_key), usedforsecurity=False).digest()),
+        der.octet_string(hashlib.new(digest, key_bits(issuer_key), usedforsecurity=False).digest()),
         der.integer(serial_number),
     )
-
-
-def _key_bits(public_key: bytes) -> bytes:
-    """The bits of a DER SubjectPublicKeyInfo's key."""
-    reader = der.read_sequence(public_key)
-    reader.enter()
-    return reader.read_bit_string()[0]
 
 
 def encode_ocsp_request(cert_ids: Sequence[bytes], nonce: bytes | None = None) -> bytes:
