@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from ca.errors import CaError, LintError, PreparationError, ProfileError
 from ca.issuance import (
-    Issuer,
     parse_serial,
     prepare_certificate,
     profile_extensions,
