@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ca.registration.register import Register
 from ca.service import CertificateAuthority, IssuedView
 from ca.settings import AuthoritySettings
 from runtime.encryption import DataKey
+from runtime.key_location import KeyLocation
 from runtime.keys import KeySigner, generate_private_key
 from runtime.secret_file import write_secret
 from trust.approval import sign_approval
@@ -185,8 +186,16 @@ class Desk:
         return card, issued
 
 
-def hold_ceremony(state: Path, database_url: str = "", at: datetime = AT, **changes: object) -> Desk:
+def hold_ceremony(
+    state: Path,
+    database_url: str = "",
+    at: datetime = AT,
+    issuing_key: KeyLocation | None = None,
+    **changes: object,
+) -> Desk:
     settings = authority_settings(state, database_url)
+    if issuing_key is not None:
+        settings = replace(settings, issuing_key=issuing_key)
     box = CardBox()
     numbers = iter(bytes([n]) * 15 for n in range(1, 100))
     ceremony.initialise(

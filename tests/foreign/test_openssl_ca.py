@@ -1,9 +1,13 @@
-"""What we issue, revoke and answer, judged by OpenSSL and GnuTLS, programs we did not write."""
+"""What we issue, revoke and answer, judged by OpenSSL and GnuTLS, programs we did not write.
+
+The issuing key lies in a file in some towns, and on a PKCS#11 token in others.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -16,6 +20,7 @@ from runtime import clock
 from runtime.keys import KeyAlgorithm
 from tests.ca.desk import HAIFENG, LI_MING, ROOT_PASSPHRASE, hold_ceremony
 from tests.ca.test_status import Status
+from tests.softhsm import SoftHSM
 from trust.certificate import Certificate
 from trust.encoding import der
 from trust.status import CRLReason
@@ -31,10 +36,10 @@ class Quiet(WSGIRequestHandler):
 class Town:
     """An authority on the machine's clock, its status service over HTTP, and its files for openssl."""
 
-    def __init__(self, folder, algorithm=KeyAlgorithm.P256):
+    def __init__(self, folder, algorithm=KeyAlgorithm.P256, issuing_key=None):
         self.folder = folder
         self.at = clock.now() - timedelta(minutes=2)
-        self.desk = hold_ceremony(folder / "state", at=self.at, algorithm=algorithm)
+        self.desk = hold_ceremony(folder / "state", at=self.at, algorithm=algorithm, issuing_key=issuing_key)
         self.root = folder / "state/trust/root.pem"
         self.issuing = folder / "state/trust/issuing.pem"
 
@@ -74,17 +79,40 @@ class Town:
         self.desk.authority.context.database.dispose()
 
 
-@pytest.fixture(scope="module", params=[KeyAlgorithm.P256, KeyAlgorithm.RSA3072])
+FILE, TOKEN = "file", "token"
+
+
+@contextmanager
+def key_in(place, folder):
+    """Where the issuing key is to lie."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield SoftHSM(folder / "hsm", monkeypatch).key() if place is TOKEN else None
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(KeyAlgorithm.P256, FILE), (KeyAlgorithm.RSA3072, FILE), (KeyAlgorithm.P256, TOKEN)],
+    ids="-".join,
+)
 def town(request, tmp_path_factory):
-    town = Town(tmp_path_factory.mktemp("town"), request.param)
-    yield town
-    town.close()
+    algorithm, place = request.param
+    folder = tmp_path_factory.mktemp("town")
+    with key_in(place, folder) as issuing_key:
+        town = Town(folder, algorithm, issuing_key)
+        yield town
+        town.close()
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
+@pytest.fixture(scope="module", params=[FILE, TOKEN])
+def served(request, tmp_path_factory):
     """A town whose status service answers over HTTP."""
-    town = Town(tmp_path_factory.mktemp("served"))
+    folder = tmp_path_factory.mktemp("served")
+    with key_in(request.param, folder) as issuing_key:
+        yield from serve(Town(folder, issuing_key=issuing_key))
+
+
+def serve(town):
+    """Answer over HTTP for as long as the tests ask."""
     status = Status(town.desk)
     status.now = clock.now()
     status.follow()
