@@ -88,6 +88,11 @@ class AuditLog:
         session.flush()
         return digest
 
+    def last_time(self, session: Session) -> datetime | None:
+        """When the last record was written; None before the first one."""
+        query = sa.select(self._model.at).order_by(self._model.sequence.desc()).limit(1)
+        return session.scalar(query)
+
     def verify(self, session: Session) -> AuditVerdict:
         """Walk the chain from its first record and report the first break."""
         expected_sequence, previous = 1, GENESIS_DIGEST

@@ -41,3 +41,13 @@ class SealedDataError(RuntimeServiceError):
 
 class AuditError(RuntimeServiceError):
     """The audit log cannot be written or does not verify."""
+
+
+class ClockError(RuntimeServiceError):
+    """The machine's clock is not to be believed; nothing is dated by it until an operator has looked."""
+
+    def __init__(self, health: str) -> None:
+        super().__init__(
+            "The clock of this service cannot be relied on at the moment. Please try again later.",
+            code=f"clock-{health}",
+        )

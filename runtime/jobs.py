@@ -20,6 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from runtime.database import Database
+from runtime.errors import ClockError
 from runtime.models import JobLeaseMixin
 
 _LOG = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class JobRunner:
         while not stop.is_set():
             try:
                 self.run_due(clock())
+            except ClockError:  # the clock's watch has told the log
+                _LOG.debug("background jobs wait for the clock")
             except Exception:  # noqa: BLE001
                 # A database that is away for a while must not end the worker.
                 _LOG.exception("background jobs could not run; trying again")

@@ -47,6 +47,13 @@ _STALE = Counter(
     registry=REGISTRY,
 )
 
+_CLOCK_HEALTHY = Gauge(
+    "tongxing_clock_healthy", "1 while the machine's clock is believed, else 0", registry=REGISTRY
+)
+_CLOCK_STEP = Gauge(
+    "tongxing_clock_step_seconds", "By how much the clock was set since the process began", registry=REGISTRY
+)
+
 
 def observe_request(service: str, method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `route` is the rule, not the address, so that labels stay few."""
@@ -72,6 +79,12 @@ def observe_fetch_seconds(kind: str, seconds: float) -> None:
 def observe_stale(kind: str) -> None:
     """Count one use of evidence that is being refreshed."""
     _STALE.labels(kind).inc()
+
+
+def observe_clock(*, healthy: bool, step: timedelta) -> None:
+    """Record what is thought of the machine's clock."""
+    _CLOCK_HEALTHY.set(1 if healthy else 0)
+    _CLOCK_STEP.set(step.total_seconds())
 
 
 def refresh_by(refresher: Callable[[], None]) -> None:

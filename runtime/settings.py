@@ -14,6 +14,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -109,11 +110,19 @@ class ServiceSettings:
     allow_private_addresses: tuple[str, ...] = setting(
         (), help="Networks (CIDR) outside the public Internet that outgoing requests may reach."
     )
+    clock_tolerance_milliseconds: int = setting(
+        1500, help="How far the machine's clock may be set at once before this service stops dating things."
+    )
     language: str = setting("zh", help="Language of pages when the reader asks for none: zh or en.")
     log_level: str = setting("INFO", help="DEBUG, INFO, WARNING or ERROR.")
     trusted_proxies: tuple[str, ...] = setting(
         (), help="Addresses of reverse proxies whose X-Forwarded-* headers are believed."
     )
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        """How far the machine's clock may be set at once."""
+        return timedelta(milliseconds=self.clock_tolerance_milliseconds)
 
     def effective_database_url(self, service: str) -> str:
         """Return `database_url`, or the SQLite file of the state directory when none is set."""

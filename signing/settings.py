@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +70,11 @@ class TimestampSettings(ServiceSettings):
         """Refuse an accuracy nobody could rely on."""
         if not 1 <= self.accuracy_milliseconds <= 60_000:
             raise ValueError("accuracy_milliseconds must lie between 1 and 60000")
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        """How far the machine's clock may be set at once: never more than tokens promise."""
+        return min(super().clock_tolerance, timedelta(milliseconds=self.accuracy_milliseconds))
 
     @property
     def effective_policy(self) -> str:

@@ -12,6 +12,7 @@ import flask
 import jinja2
 
 from runtime import clock, metrics
+from runtime.errors import ClockError
 from runtime.secret_file import read_secret
 from runtime.settings import ServiceSettings
 from runtime.web import csrf, locale, policy, problem, rate_limit, request, session, wording
@@ -20,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 _DEFAULT_BODY_BYTES = 1024 * 1024
 _STATIC_MAX_AGE_SECONDS = 3600
 
-HealthCheck = Callable[[], None]
+HealthCheck = Callable[[], object]
 
 
 def create_flask(
@@ -68,8 +69,9 @@ def create_flask(
     rate_limit.install(app)
     locale.install(app, settings, [_folder("runtime.web"), folder])
     wording.install(app)
-    problem.install(app, errors or {})
-    _add_common_routes(app, service, health_checks)
+    problem.install(app, {ClockError: 503, **(errors or {})})
+    # The clock first: what follows may depend on it.
+    _add_common_routes(app, service, (now, *health_checks))
     return app
 
 

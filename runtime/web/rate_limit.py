@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import flask
 
 from runtime.web.problem import abort_with
+from runtime.web.request import at
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -72,7 +73,7 @@ def install(app: flask.Flask) -> None:
         limit = getattr(app.view_functions.get(flask.request.endpoint or ""), _LIMIT, None)
         if limit is None:
             return
-        wait = buckets.take(limit, flask.request.remote_addr or "", flask.g.at.timestamp())
+        wait = buckets.take(limit, flask.request.remote_addr or "", at().timestamp())
         if wait:
             abort_with(
                 _TOO_MANY_REQUESTS,

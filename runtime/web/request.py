@@ -28,7 +28,12 @@ _MAXIMUM_REQUEST_ID = 64
 
 
 def at() -> datetime:
-    """Return the time of the present request."""
+    """Return the time of the present request: the clock is asked once, and only where time matters.
+
+    Raises ClockError while the clock is not to be believed.
+    """
+    if "at" not in flask.g:
+        flask.g.at = flask.current_app.config["NOW"]()
     moment: datetime = flask.g.at
     return moment
 
@@ -50,7 +55,7 @@ def quiet(view: View) -> View:
 
 
 def install(app: flask.Flask, settings: ServiceSettings) -> None:
-    """Add the proxy filter, the request id, the clock, the size limit and the log line."""
+    """Add the proxy filter, the request id, the size limit and the log line."""
     app.wsgi_app = ProxyFilter(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
 
     @app.before_request
@@ -59,7 +64,6 @@ def install(app: flask.Flask, settings: ServiceSettings) -> None:
         acceptable = 0 < len(given) <= _MAXIMUM_REQUEST_ID and given.isascii() and given.isalnum()
         flask.g.request_id = given if acceptable else secrets.token_hex(8)
         log.request_id.set(flask.g.request_id)
-        flask.g.at = app.config["NOW"]()
         flask.g.started = time.perf_counter()
         limit = getattr(_view(app), _BODY_LIMIT, None)
         if limit is not None:

@@ -12,11 +12,14 @@ import flask
 from flask.sessions import SecureCookieSessionInterface
 
 from runtime.settings import ServiceSettings
+from runtime.web.request import at
 
 IDLE_TIMEOUT = timedelta(minutes=30)
 ABSOLUTE_TIMEOUT = timedelta(hours=10)
 _CREATED = "_created"
 _SEEN = "_seen"
+# Views that do not look at who asks; they answer also while the clock is not to be believed.
+_WITHOUT_SESSION = frozenset(("static", "shared_static", "healthz", "exposition"))
 
 
 def renew(**values: object) -> None:
@@ -29,7 +32,7 @@ def renew(**values: object) -> None:
     if chosen:
         flask.session["language"] = chosen
     flask.session.update(values)
-    flask.session[_CREATED] = flask.session[_SEEN] = int(flask.g.at.timestamp())
+    flask.session[_CREATED] = flask.session[_SEEN] = int(at().timestamp())
 
 
 def install(app: flask.Flask, settings: ServiceSettings) -> None:
@@ -48,20 +51,20 @@ def install(app: flask.Flask, settings: ServiceSettings) -> None:
 
     @app.before_request
     def _expire() -> None:
-        if not flask.session:
+        if not flask.session or flask.request.endpoint in _WITHOUT_SESSION:
             return
-        if _is_over(flask.session.get(_CREATED), flask.session.get(_SEEN), flask.g.at):
+        if _is_over(flask.session.get(_CREATED), flask.session.get(_SEEN), at()):
             flask.session.clear()
-        moment = int(flask.g.at.timestamp())
+        moment = int(at().timestamp())
         flask.session.setdefault(_CREATED, moment)
         # Once a minute is often enough, and keeps most responses free of Set-Cookie.
         if moment - flask.session.get(_SEEN, 0) >= 60:
             flask.session[_SEEN] = moment
 
 
-def _is_over(created: int | None, seen: int | None, at: datetime) -> bool:
+def _is_over(created: int | None, seen: int | None, present: datetime) -> bool:
     """Whether a session with these stamps has ended; one without stamps has just begun."""
-    moment = at.timestamp()
+    moment = present.timestamp()
     too_old = created is not None and moment - created > ABSOLUTE_TIMEOUT.total_seconds()
     too_idle = seen is not None and moment - seen > IDLE_TIMEOUT.total_seconds()
     return too_old or too_idle

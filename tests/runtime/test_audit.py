@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -85,3 +85,13 @@ def test_concurrent_writers_make_one_chain(database, log):
     with database.session() as session:
         verdict = log.verify(session)
     assert (verdict.intact, verdict.records) == (True, 20)
+
+
+def test_tells_when_the_last_record_was_written(database, audit_model):
+    log = AuditLog(audit_model)
+    with database.session() as session:
+        assert log.last_time(session) is None
+        for minutes in (0, 5):
+            at = AT + timedelta(minutes=minutes)
+            log.append(session, at=at, actor="a", action="b", subject="c")
+        assert log.last_time(session) == AT + timedelta(minutes=5)

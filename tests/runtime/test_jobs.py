@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from runtime.errors import ClockError
 from runtime.jobs import Job, JobRunner
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -78,3 +79,21 @@ def test_lag_tells_how_late_a_job_is(database, lease_model):
     runner.run_due(AT)
     assert runner.lag(AT) == {"crl": timedelta(0)}
     assert runner.lag(AT + MINUTE * 4) == {"crl": MINUTE * 3}
+
+
+def test_no_job_runs_while_the_clock_is_not_believed(database, lease_model, caplog):
+    ran, asked, stop = [], [], threading.Event()
+
+    def clock():
+        asked.append(1)
+        if len(asked) < 3:
+            raise ClockError("stepped")
+        return AT
+
+    def run(at):
+        ran.append((at, len(asked)))
+        stop.set()
+
+    JobRunner(database, lease_model, [Job("crl", timedelta(seconds=0.1), run)]).run_forever(clock, stop)
+    assert ran == [(AT, 3)]
+    assert caplog.records == [], "the clock's watch has told the log, once"

@@ -7,6 +7,7 @@ from pathlib import Path
 import flask
 import pytest
 
+from runtime.errors import ClockError
 from runtime.secret_file import write_secret
 from runtime.settings import ServiceSettings
 from runtime.web import (
@@ -32,8 +33,11 @@ class ShopClosedError(Exception):
 class Clock:
     def __init__(self):
         self.at = START
+        self.believed = True
 
     def __call__(self):
+        if not self.believed:
+            raise ClockError("stepped")
         return self.at
 
 
@@ -326,3 +330,21 @@ def test_hot_paths_are_matched_by_whole_segments(path, answer):
 
     app = hot_paths(named("flask"), {"/ocsp": named("ocsp"), "/oidc/token": named("token")})
     assert app({"PATH_INFO": path}, None) == [answer]
+
+
+def test_while_the_clock_is_not_believed_nothing_is_dated_and_health_says_so(make_app, clock):
+    client = make_app().test_client()
+    client.get("/form")
+    assert client.get("/healthz").status_code == 200
+    clock.believed = False
+    refused = client.post("/limited")
+    assert (refused.status_code, refused.content_type) == (503, "application/problem+json")
+    assert refused.json["code"] == "clock-stepped"
+    assert client.get("/healthz").status_code == 503
+    assert client.get("/metrics").status_code == 200
+    with client.get("/static/style.css") as style:
+        assert style.status_code == 200, "the page that says so is styled"
+    page = client.post("/limited", headers=PAGE)
+    assert (page.status_code, "clock-stepped" in page.text) == (503, True)
+    clock.believed = True
+    assert client.get("/healthz").status_code == 200
