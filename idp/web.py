@@ -34,9 +34,9 @@ from trust.certificate import load_pem_certificates
 _CLEANUP_INTERVAL = timedelta(minutes=5)
 
 
-def create_app(settings: IdpSettings) -> WsgiCallable:
+def create_app(settings: IdpSettings, now: Callable[[], datetime] = clock.now) -> WsgiCallable:
     """Make the provider's WSGI application; refuse to start on a schema or keys that do not fit."""
-    return assemble(load_provider(settings))
+    return assemble(load_provider(settings, now=now))
 
 
 def load_provider(

@@ -15,6 +15,7 @@ import flask
 
 from runtime import clock
 from runtime.database import Database, check_schema
+from runtime.errors import ClockError
 from runtime.web import WsgiCallable, create_flask, hot_paths
 from runtime.web.hot_path import Environ
 from signing.settings import TimestampSettings
@@ -70,8 +71,12 @@ def timestamp_endpoint(service: TimestampService, now: Callable[[], datetime]) -
         refusal = _refusal(environ)
         if refusal is not None:
             return _respond(start_response, *refusal)
-        size = int(environ["CONTENT_LENGTH"])
-        response = service.answer(environ["wsgi.input"].read(size), now(), environ.get("REMOTE_ADDR", ""))
+        data = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        client = environ.get("REMOTE_ADDR", "")
+        try:
+            response = service.answer(data, now(), client)
+        except ClockError as error:
+            response = service.refuse_for_clock(str(error), client)
         return _respond(start_response, HTTPStatus.OK, response, REPLY_TYPE)
 
     return answer

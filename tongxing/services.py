@@ -16,7 +16,9 @@ from tongxing.errors import TownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
+    from runtime.clock_watch import WatchedClock
     from runtime.database import Database
     from runtime.internal import RevocationSource
     from runtime.jobs import Job
@@ -64,15 +66,32 @@ class Service:
 
         return load_settings(self.settings_type(), self.section, document)
 
-    def create_app(self, settings: ServiceSettings) -> Callable[..., Any]:
-        """Make the public WSGI application."""
-        app: Callable[..., Any] = importlib.import_module(self.web_module).create_app(settings)
+    def create_app(self, settings: ServiceSettings, now: Callable[[], datetime]) -> Callable[..., Any]:
+        """Make the public WSGI application, which takes the time from `now`."""
+        app: Callable[..., Any] = importlib.import_module(self.web_module).create_app(settings, now)
         return app
 
-    def create_internal_app(self, settings: ServiceSettings) -> Callable[..., Any]:
+    def create_internal_app(
+        self, settings: ServiceSettings, now: Callable[[], datetime]
+    ) -> Callable[..., Any]:
         """Make the WSGI application for other services."""
-        app: Callable[..., Any] = importlib.import_module(self.web_module).create_internal_app(settings)
+        app: Callable[..., Any] = importlib.import_module(self.web_module).create_internal_app(settings, now)
         return app
+
+    def watched_clock(self, settings: ServiceSettings) -> WatchedClock:
+        """Return the time for this process: refused while the clock is not to be believed."""
+        from runtime.audit import AuditLog
+        from runtime.clock_watch import ClockPolicy, WatchedClock
+        from runtime.database import check_schema
+
+        models, database = self.models(), self.database(settings)
+        try:
+            check_schema(database, models.SCHEMA_REVISION)
+            with database.session() as session:
+                newest = AuditLog(models.AuditRecord).last_time(session)
+        finally:
+            database.dispose()
+        return WatchedClock(ClockPolicy(tolerance=settings.clock_tolerance), newest)
 
     def revocation_of_callers(self, settings: ServiceSettings) -> RevocationSource:
         """Return where the listener for other services learns which of their certificates are revoked."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,8 @@ from runtime import clock, metrics, server
 from runtime.jobs import JobRunner
 from runtime.settings import ServiceSettings, setting
 from tongxing.services import Service
+
+Now = Callable[[], datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +35,11 @@ def serve(service: Service, settings: ServiceSettings, options: ServeSettings) -
     server.serve(load, settings, workers=options.workers, threads=options.threads)
 
 
-def run_jobs_forever(service: Service, settings: ServiceSettings, stop: threading.Event) -> None:
+def run_jobs_forever(
+    service: Service, settings: ServiceSettings, stop: threading.Event, now: Now | None = None
+) -> None:
     """Run the service's jobs until `stop` is set: what `tongxing work` does."""
-    _job_runner(service, settings).run_forever(clock.now, stop)
+    _job_runner(service, settings).run_forever(now or service.watched_clock(settings), stop)
 
 
 def _job_runner(service: Service, settings: ServiceSettings) -> JobRunner:
@@ -57,22 +62,26 @@ def _make_application(
     service: Service, settings: ServiceSettings, options: ServeSettings
 ) -> Callable[..., Any]:
     """Make the application in the worker, and start what runs beside it."""
-    app = service.create_app(settings)
+    # One watch over the clock for everything in this process that dates something.
+    now = service.watched_clock(settings)
+    app = service.create_app(settings, now)
     if settings.internal_port and service.has_internal:
-        _start_internal(service, settings)
+        _start_internal(service, settings, now)
     if service.has_jobs:
         _report_job_lag(service, settings)
     if options.jobs and service.has_jobs:
-        server.run_beside(f"{service.name}-jobs", partial(run_jobs_forever, service, settings))
+        server.run_beside(f"{service.name}-jobs", partial(run_jobs_forever, service, settings, now=now))
     return app
 
 
-def _start_internal(service: Service, settings: ServiceSettings) -> None:
+def _start_internal(service: Service, settings: ServiceSettings, now: Now) -> None:
     """Listen for other services; a port or key that cannot be used is an error at start."""
     from runtime.internal import serve_internal
 
     listener = serve_internal(
-        service.create_internal_app(settings), settings, revocation=service.revocation_of_callers(settings)
+        service.create_internal_app(settings, now),
+        settings,
+        revocation=service.revocation_of_callers(settings),
     )
 
     def stop_with(stop: threading.Event) -> None:

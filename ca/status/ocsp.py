@@ -12,6 +12,7 @@ from typing import Any
 
 from ca.status.responder import OCSPResponder
 from ca.status.service import StatusService
+from runtime.errors import ClockError
 from runtime.web import WsgiCallable
 from trust.encoding.ocsp import (
     MAXIMUM_REQUEST_SIZE,
@@ -45,7 +46,12 @@ def ocsp_endpoint(
             start_response("405 Method Not Allowed", [("Allow", "GET, POST"), ("Content-Length", "0")])
             return [b""]
         encoded = _posted(environ) if method == "POST" else _in_path(environ)
-        body, headers = respond(encoded, responder, service, maximum_age, now(), cacheable=method == "GET")
+        try:
+            at = now()
+        except ClockError:  # no answer can be dated
+            body, headers = _error(OCSPResponseStatus.TRY_LATER)
+        else:
+            body, headers = respond(encoded, responder, service, maximum_age, at, cacheable=method == "GET")
         start_response(
             "200 OK", [("Content-Type", _CONTENT_TYPE), ("Content-Length", str(len(body))), *headers]
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 
 import flask
@@ -30,8 +32,11 @@ from idp.service.confirmation import confirm_session
 from idp.service.interactions import begin_interaction, find_interaction, finish_interaction
 from idp.session import LoginSession
 from idp.vocabulary import OAuthError, Prompt
+from runtime import clock
+from runtime.errors import ClockError
 from runtime.web import at, body_limit, csrf_exempt, rate_limit
 from runtime.web.locale import LANGUAGES
+from runtime.web.problem import respond
 
 blueprint = flask.Blueprint("authorize", __name__)
 _SEE_OTHER = 303
@@ -45,7 +50,7 @@ def authorize() -> Response:
     """Check the request; then answer it from the live session, or begin a login."""
     provider = browser.provider()
     parameters = Parameters.parse(flask.request.query_string.decode("latin-1"))
-    draft = _draft(provider, parameters)
+    draft = _draft(provider, parameters, at())
     try:
         request = validate_request(draft)
         session = browser.current_session()
@@ -74,6 +79,26 @@ def authorize_by_post() -> Response:
     Parameters.parse(encoded)
     query = urlencode(parse_qsl(encoded, keep_blank_values=True))
     return flask.redirect(f"{AUTHORIZATION_PATH}?{query}", _SEE_OTHER)
+
+
+@blueprint.errorhandler(ClockError)
+def refuse_for_clock(error: ClockError) -> Response:
+    """While the clock is not to be believed the site is told so, if it is one of ours (RFC 6749 4.1.2.1).
+
+    A 503 could not be given by a redirect; a person who is on the way to a site gets one as a page.
+    """
+    if flask.request.endpoint != "authorize.authorize":
+        return respond(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+    parameters = Parameters.parse(flask.request.query_string.decode("latin-1"))
+    # The time matters for hints only; whatever they are worth, the answer is the same.
+    draft = _draft(browser.provider(), parameters, clock.now())
+    try:
+        validate_request(draft)
+    except AuthorizationError as refused:
+        return _tell_site(draft, refused)
+    except UntrustedRequestError as untrusted:
+        return respond(HTTPStatus.BAD_REQUEST, untrusted.code, untrusted.message)
+    return _tell_site(draft, AuthorizationError(OAuthError.TEMPORARILY_UNAVAILABLE, str(error)))
 
 
 @blueprint.get("/authorize/resume/<interaction_id>")
@@ -158,14 +183,14 @@ def client_of(provider: Provider, request: AuthorizationRequest) -> Client:
     return client
 
 
-def _draft(provider: Provider, parameters: Parameters) -> Draft:
+def _draft(provider: Provider, parameters: Parameters, moment: datetime) -> Draft:
     """Begin the examination of a request."""
 
     def find(client_id: str) -> Client | None:
         with provider.database.read() as connection:
             return find_client(connection, client_id)
 
-    return Draft(parameters, find, provider.issuer, provider.keys.published, at())
+    return Draft(parameters, find, provider.issuer, provider.keys.published, moment)
 
 
 def _tell_site(draft: Draft, error: AuthorizationError) -> Response:

@@ -16,6 +16,7 @@ from idp.errors import TokenEndpointError, UntrustedRequestError
 from idp.settings import SERVICE
 from idp.vocabulary import OAuthError
 from runtime import log, metrics
+from runtime.errors import ClockError
 from runtime.web import WsgiCallable
 
 Environ = dict[str, Any]
@@ -89,6 +90,8 @@ def _answer(
         )
     try:
         return handle(environ)
+    except ClockError as error:
+        return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE, str(error), HTTPStatus.SERVICE_UNAVAILABLE)
     except Exception:  # noqa: BLE001 - the outermost frame of a request
         _LOG.exception("unforeseen error")
         return error_answer(

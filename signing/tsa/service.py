@@ -44,17 +44,17 @@ class TimestampService:
         """Answer a TimeStampReq from a client's address; the response is DER whatever happens."""
         with self._database.session() as session:
             try:
-                check_clock(at, self._last_time(session), self._authority.accuracy)
+                check_clock(at, self._audit.last_time(session), self._authority.accuracy)
             except ClockError as error:
-                return self._refuse_for_clock(session, error, client)
+                return self._refuse_for_clock(session, error.message, client)
             answer = self._authority.answer(data, at, secrets.token_bytes)
             self._record(session, answer, at, client)
         return answer.response
 
-    def _last_time(self, session: Session) -> datetime | None:
-        """When the last record was written."""
-        query = sa.select(AuditRecord.at).order_by(AuditRecord.sequence.desc()).limit(1)
-        return session.scalar(query)
+    def refuse_for_clock(self, explanation: str, client: str) -> bytes:
+        """Refuse while the machine's clock is not to be believed (RFC 3161 2.4.2, timeNotAvailable)."""
+        with self._database.session() as session:
+            return self._refuse_for_clock(session, explanation, client)
 
     def _record(self, session: Session, answer: TimestampAnswer, at: datetime, client: str) -> None:
         """Write the audit record of an answer."""
@@ -68,16 +68,17 @@ class TimestampService:
         subject = f"{answer.serial_number:x}" if answer.serial_number is not None else "none"
         self._audit.append(session, at=at, actor=client, action=action, subject=subject, details=details)
 
-    def _refuse_for_clock(self, session: Session, error: ClockError, client: str) -> bytes:
+    def _refuse_for_clock(self, session: Session, explanation: str, client: str) -> bytes:
         """Refuse while the clock is wrong; recorded at the last good time, once for each such spell."""
-        last = session.scalars(sa.select(AuditRecord).order_by(AuditRecord.sequence.desc()).limit(1)).one()
-        if last.action != "clock-stepped":
+        newest = sa.select(AuditRecord).order_by(AuditRecord.sequence.desc()).limit(1)
+        last = session.scalars(newest).one_or_none()
+        if last is not None and last.action != "clock-stepped":
             self._audit.append(
                 session,
                 at=last.at,
                 actor=client,
                 action="clock-stepped",
                 subject="clock",
-                details={"explanation": error.message},
+                details={"explanation": explanation},
             )
-        return refuse(PKIFailureInfo.TIME_NOT_AVAILABLE, error.message).response
+        return refuse(PKIFailureInfo.TIME_NOT_AVAILABLE, explanation).response

@@ -23,6 +23,7 @@ from runtime.internal import InternalClient, RemoteProblemError, serve_internal
 from tests.ca.desk import CHEN, LI_MING, SoftwareCard, hold_ceremony
 from tests.ca.test_registration import open_registration, registration_settings
 from tests.ca.test_status import Status
+from tests.clocks import stepped_clock
 from trust.certificate import Certificate, load_pem_certificates
 
 
@@ -288,3 +289,31 @@ def test_the_public_side_of_ca_shows_health_and_nothing_else(town):
     assert client.get("/internal/officers").status_code == 404
     late = Client(web.create_app(town.desk.settings, lambda: clock.now() + timedelta(days=2)))
     assert late.get("/healthz").status_code == 503
+
+
+def test_a_stepped_clock_issues_revokes_and_publishes_nothing(town):
+    """RFC 9457: the caller is told by problem+json; what needs no time is still answered."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = town.with_certificates(town.desk.settings, "ca", port)
+    stepped = stepped_clock(clock.now())
+    listener = serve_internal(web.create_internal_app(settings, stepped), settings)
+    caller = town.with_certificates(town.desk.settings, "ra")
+    client = InternalClient(f"https://localhost:{port}", caller, service="ca")
+    orders = [{"profile": "citizen-authentication", "request": "AAAA", "subject": {"name": "x"}}]
+    body = {"application_id": "a", "requester": town.desk.number("陈静"), "certificates": orders}
+    order = {"serial_number": "1", "requester": town.desk.number("陈静"), "reason": "superseded"}
+    approved = {"preparation_id": "1", "approval": base64.b64encode(b"approval").decode()}
+    for path, sent in (
+        ("/internal/prepare", body),
+        ("/internal/issue", approved),
+        ("/internal/orders/revoke", order),
+        ("/internal/orders", approved),
+    ):
+        assert problem(lambda: client.post_json(path, sent)) == (503, "clock-stepped")  # noqa: B023
+    assert len(client.get_json("/internal/officers")["officers"]) == 3
+    assert Client(web.create_app(settings, stepped)).get("/healthz").status_code == 503
+    client.close()
+    listener.stop()

@@ -21,6 +21,7 @@ from ca.standing import FeedEntry, FeedPage
 from ca.status import web
 from ca.status.service import StatusService
 from runtime.database import Database
+from runtime.errors import ClockError
 from runtime.migration import migrate
 from tests.ca.desk import AT, HOUR, VA_URL, secrets_in
 from tests.databases import BOTH_KINDS, fresh_database_url
@@ -68,7 +69,12 @@ class Status:
 
     @functools.cached_property
     def app(self):
-        return web.create_app(self.settings, lambda: self.now)
+        return web.create_app(self.settings, self.tell)
+
+    def tell(self):
+        if self.now is None:
+            raise ClockError("stepped")
+        return self.now
 
     def follow(self, feed=None):
         return self.service.follow(feed or DirectFeed(self.desk.authority), self.now)
@@ -354,3 +360,15 @@ def test_a_responder_with_the_wrong_certificate_is_refused(status, desk):
     assert code(lambda: web.open_responder(settings)) == "responder-usage"
     settings = dataclasses.replace(status.settings, responder_key=desk.state / "va/keys/tls-client.p8")
     assert code(lambda: web.open_responder(settings)) == "responder-key"
+
+
+def test_while_the_clock_is_not_believed_no_answer_is_dated_and_lists_are_not_kept(status, serial):
+    key_id = status.desk.authority.context.issuer.key_id
+    status.now = None
+    for method in ("POST", "GET"):
+        response, headers = status.ask(serial, method=method)
+        assert response.response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        assert headers["Cache-Control"] == "no-store"
+    answer = status.call("GET", f"/crl/{key_id}.crl")
+    assert (answer["status"], answer["headers"]["Cache-Control"]) == (200, "public, max-age=0")
+    assert status.call("GET", "/healthz")["status"] == 503

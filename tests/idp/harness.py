@@ -21,6 +21,7 @@ from idp.provider import CardLogin, Provider
 from idp.service import initialise, register_client
 from idp.settings import IdpSettings
 from idp.web import assemble, load_provider
+from runtime.errors import ClockError
 from runtime.secret_file import write_secret
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -36,8 +37,11 @@ class Clock:
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
+        self.believed = True
 
     def __call__(self) -> datetime:
+        if not self.believed:
+            raise ClockError("stepped")
         return self.at
 
     def forward(self, **delta: float) -> None:

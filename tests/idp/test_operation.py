@@ -23,7 +23,7 @@ from idp.vocabulary import SigningAlgorithm
 from idp.web import jobs, load_provider
 from runtime.errors import KeyFileError, SchemaError, SettingsError
 from runtime.settings import load_settings
-from tests.idp.harness import OP, claims_of, make_settings, segment
+from tests.idp.harness import OP, answer_of, claims_of, make_settings, segment
 
 # --- keys ---
 
@@ -295,3 +295,34 @@ def test_identity_survives_rotation(op, site, visitor):
     keys = rotate_keys(op.settings, at=op.clock())
     site.op = OP(replace(op.provider, keys=keys), op.clock, op.desk, op.settings)
     assert claims_of(site.tokens(site.op.visitor())["id_token"])["sub"] == before
+
+
+# --- the clock ---
+
+
+def test_a_clock_that_is_not_believed_is_told_to_the_site_as_oauth_has_it(op, site, visitor):
+    """RFC 6749 4.1.2.1: temporarily_unavailable, since a 503 cannot be given by a redirect."""
+    waiting = visitor.start(site).headers["Location"]
+    op.clock.believed = False
+    answer = answer_of(visitor.start(site))
+    assert (answer["error"], answer["state"]) == ("temporarily_unavailable", site.state)
+    stranger = visitor.start(site, redirect_uri="https://elsewhere.example/callback")
+    assert stranger.status_code == 400, "a site that is not ours is told nothing"
+    page = visitor.get(waiting, headers={"Accept": "text/html"})
+    assert (page.status_code, "clock-stepped" in page.text) == (503, True)
+    op.clock.believed = True
+    assert "code" in visitor.authorize(site)
+
+
+def test_no_token_is_minted_while_the_clock_is_not_believed(op, site, visitor):
+    code = visitor.authorize(site)["code"]
+    op.clock.believed = False
+    refused = site.redeem(code)
+    assert (refused.status_code, refused.json["error"]) == (503, "temporarily_unavailable")
+    assert refused.headers["Cache-Control"] == "no-store"
+    bearer = {"Authorization": "Bearer x"}
+    assert op.visitor().get("/userinfo", headers=bearer).status_code == 503
+    assert op.visitor().get("/jwks").status_code == 200, "keys need no time"
+    assert op.visitor().get("/healthz").status_code == 503
+    op.clock.believed = True
+    assert site.redeem(code).status_code == 200, "the code was not used up"

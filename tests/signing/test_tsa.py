@@ -8,6 +8,7 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuild
 
 from runtime.audit import AuditLog
 from runtime.database import Database
+from runtime.errors import ClockError
 from signing.tsa.models import AuditRecord
 from signing.tsa_web import PATH, QUERY_TYPE, REPLY_TYPE, create_app
 from tests.databases import BOTH_KINDS, fresh_database_url
@@ -18,8 +19,11 @@ from tests.signing.services import timestamp_settings
 class Clock:
     def __init__(self) -> None:
         self.at = AT
+        self.believed = True
 
     def __call__(self):
+        if not self.believed:
+            raise ClockError("stepped")
         return self.at
 
 
@@ -176,6 +180,20 @@ def test_refuses_while_the_clock_stands_before_the_last_token(tsa, clock):
     clock.at = AT + timedelta(seconds=1)
     assert decode_timestamp_response(tsa(_request().as_bytes())[1]).status == 0
     assert _actions(tsa) == ["timestamp-issued", "clock-stepped", "timestamp-issued"]
+
+
+def test_refuses_while_the_machines_clock_is_not_believed(tsa, clock):
+    """RFC 3161 2.4.2: the TSA's time source is not available (14)."""
+    clock.believed = False
+    assert _failure(tsa(_request().as_bytes())[1]) == ("rejection", {"time_not_available"})
+    assert _actions(tsa) == [], "nothing can be dated"
+    clock.believed = True
+    assert decode_timestamp_response(tsa(_request().as_bytes())[1]).status == 0
+    clock.believed = False
+    for _ in range(2):
+        assert _failure(tsa(_request().as_bytes())[1]) == ("rejection", {"time_not_available"})
+    assert tsa(method="GET", path="/healthz")[0]["status"] == 503
+    assert _actions(tsa) == ["timestamp-issued", "clock-stepped"]
 
 
 @pytest.mark.parametrize(
