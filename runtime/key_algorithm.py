@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from trust.digest import DigestAlgorithm
 from trust.errors import TrustError
 from trust.public_key import KeyKind, PublicKey, key_strength
+from trust.sm2 import SM2PublicKey
 
 _MINIMUM_RSA_BITS = 2048
 
@@ -23,15 +24,16 @@ class KeyAlgorithm(StrEnum):
     RSA4096 = "rsa4096"
     ED25519 = "ed25519"
     ML_DSA_65 = "ml-dsa-65"
+    SM2 = "sm2"
 
 
 def digest_for(key: PublicKey) -> DigestAlgorithm:
-    """The digest as strong as the curve (FIPS 186-5 section 6.1.1); SHA-256 with every RSA key."""
+    """The digest as strong as the curve (FIPS 186-5 section 6.1.1); SHA-256 with RSA, SM3 with SM2."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return {384: DigestAlgorithm.SHA384, 521: DigestAlgorithm.SHA512}.get(
             key.key_size, DigestAlgorithm.SHA256
         )
-    return DigestAlgorithm.SHA256
+    return DigestAlgorithm.SM3 if isinstance(key, SM2PublicKey) else DigestAlgorithm.SHA256
 
 
 def check_strength(public_key: bytes) -> None:

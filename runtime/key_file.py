@@ -15,9 +15,15 @@ from runtime.errors import KeyFileError
 from runtime.key_algorithm import check_strength
 from runtime.key_encryption import check_encryption
 from runtime.secret_file import read_sealed, write_secret
+from trust.libcrypto import SM2Error
+from trust.sm2 import SM2PrivateKey
 
 PrivateKey = (
-    ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA65PrivateKey
+    ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
+    | ed25519.Ed25519PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | SM2PrivateKey
 )
 
 _ENCRYPTED = re.compile(
@@ -28,11 +34,14 @@ _PLAIN = re.compile(rb"-----BEGIN (?!ENCRYPTED)(?:[A-Z]+ )?PRIVATE KEY-----(?!\s
 
 def save_private_key(key: PrivateKey, path: Path, passphrase: bytes) -> None:
     """Write the key as encrypted PKCS#8 (PEM), readable by its owner only; never over an existing file."""
-    encoded = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
-    )
+    if isinstance(key, SM2PrivateKey):
+        encoded = _encode_pem(key.encrypt(passphrase))
+    else:
+        encoded = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase),
+        )
     write_secret(path, encoded)
 
 
@@ -44,8 +53,11 @@ def load_private_key(path: Path, passphrase: bytes) -> PrivateKey:
     except ValueError as error:
         raise KeyFileError(f"{path}: {error}", code="key-encryption") from None
     try:
-        key = serialization.load_der_private_key(encrypted, passphrase)
-    except (ValueError, UnsupportedAlgorithm):
+        key = _decrypt(encrypted, passphrase)
+    except SM2Error as error:
+        code = "key-unsupported" if error.code == "sm2-refused" else error.code
+        raise KeyFileError(f"{path}: not a key that can sign here: {error}", code=code) from None
+    except ValueError:
         raise KeyFileError(f"{path}: wrong passphrase, or not a PKCS#8 key", code="key-unreadable") from None
     if not isinstance(key, PrivateKey):
         raise KeyFileError(f"{path}: a {type(key).__name__} cannot sign here", code="key-unsupported")
@@ -56,8 +68,18 @@ def load_private_key(path: Path, passphrase: bytes) -> PrivateKey:
     return key
 
 
+def _decrypt(encrypted: bytes, passphrase: bytes) -> object:
+    """The key; SM2 is the one kind that `cryptography` decrypts and then does not know."""
+    try:
+        return serialization.load_der_private_key(encrypted, passphrase)
+    except UnsupportedAlgorithm:
+        return SM2PrivateKey.decrypt(encrypted, passphrase)
+
+
 def encode_public_key(key: PrivateKey) -> bytes:
     """The SubjectPublicKeyInfo of a private key."""
+    if isinstance(key, SM2PrivateKey):
+        return key.public_key().spki
     return key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -78,3 +100,10 @@ def _decode(path: Path, content: bytes) -> bytes:
         return base64.b64decode(b"".join(block[1].split()), validate=True)
     except binascii.Error:
         raise KeyFileError(f"{path}: the PEM text is damaged", code="key-unreadable") from None
+
+
+def _encode_pem(encrypted: bytes) -> bytes:
+    """The PEM text of an EncryptedPrivateKeyInfo, in lines of 64 characters (RFC 7468 11)."""
+    body = base64.b64encode(encrypted)
+    lines = b"\n".join(body[i : i + 64] for i in range(0, len(body), 64))
+    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"

@@ -20,6 +20,7 @@ from runtime.secret_file import read_passphrase
 from trust.algorithms import algorithm_for
 from trust.digest import DigestAlgorithm
 from trust.signer import Signer
+from trust.sm2 import SM2PrivateKey
 
 __all__ = [
     "KeyAlgorithm",
@@ -40,13 +41,14 @@ _MAKERS: dict[KeyAlgorithm, Callable[[], PrivateKey]] = {
     KeyAlgorithm.RSA4096: lambda: rsa.generate_private_key(_RSA_EXPONENT, 4096),
     KeyAlgorithm.ED25519: ed25519.Ed25519PrivateKey.generate,
     KeyAlgorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey.generate,
+    KeyAlgorithm.SM2: SM2PrivateKey.generate,
 }
 
 
 class KeySigner:
     """A `trust.signer.Signer` over a private key in memory.
 
-    ECDSA signatures are DER; RSA is PKCS#1 v1.5, or PSS when asked for.
+    ECDSA and SM2 signatures are DER; RSA is PKCS#1 v1.5, or PSS when asked for.
     """
 
     def __init__(self, key: PrivateKey, *, pss: bool = False) -> None:

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from runtime.errors import KeyFileError
 from runtime.key_file import load_private_key
 from runtime.process import die_with_parent
 from runtime.secret_file import read_passphrase
 from runtime.settings import ServiceSettings
+from trust.sm2 import SM2PrivateKey
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -130,6 +132,10 @@ def _open_tls_key(settings: ServiceSettings) -> Path | None:
     if settings.tls_key is None:
         return None
     key = load_private_key(settings.tls_key, read_passphrase(settings.key_passphrase_file))
+    if isinstance(key, SM2PrivateKey):
+        raise KeyFileError(
+            f"{settings.tls_key}: TLS is not spoken with SM2 here; make the key p256", code="key-unsupported"
+        )
     plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     descriptor = os.memfd_create("tls-key", os.MFD_CLOEXEC)
     with os.fdopen(descriptor, "wb", closefd=False) as file:

@@ -93,6 +93,7 @@ def test_a_made_key_signs_and_does_so_again_after_loading(path, passphrase_file,
         (KeyAlgorithm.P521, "ECDSA with sha512"),
         (KeyAlgorithm.RSA3072, "RSASSA-PKCS1-v1_5 with sha256"),
         (KeyAlgorithm.ED25519, "Ed25519"),
+        (KeyAlgorithm.SM2, "SM2 with sm3"),
     ],
 )
 def test_a_key_signs_by_the_algorithm_of_its_strength(algorithm, name):
@@ -136,6 +137,24 @@ def test_openssl_reads_the_key_file_only_with_the_passphrase(path):
     assert subprocess.run([*command, "pass:correct horse"], capture_output=True, check=False).returncode == 0
     assert subprocess.run([*command, "pass:wrong"], capture_output=True, check=False).returncode != 0
     assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
+
+
+def test_openssl_and_we_read_each_others_sm2_keys(tmp_path, path):
+    """Also a key on a curve that nobody here knows is told from a wrong passphrase."""
+    plain, theirs, unknown = tmp_path / "plain.pem", tmp_path / "theirs.p8", tmp_path / "unknown.p8"
+    secret = "pass:" + PASSPHRASE.decode()
+    save_private_key(generate_private_key(KeyAlgorithm.SM2), path, PASSPHRASE)
+    subprocess.run(["openssl", "pkey", "-in", path, "-passin", secret, "-out", plain], check=True)
+    encrypt = ["openssl", "pkcs8", "-topk8", "-passout", secret, "-in"]
+    subprocess.run([*encrypt, plain, "-out", theirs], check=True)
+    signer = KeySigner(load_private_key(theirs, PASSPHRASE))
+    assert signer.public_key == KeySigner(load_private_key(path, PASSPHRASE)).public_key
+    verify_signature(signer.public_key, signer.algorithm, signer.sign(b"data"), b"data")
+    assert refusal(path, b"wrong").code == "key-unreadable"
+    assert refusal(plain).code == "key-not-encrypted"
+    subprocess.run(["openssl", "ecparam", "-name", "secp112r1", "-genkey", "-out", plain], check=True)
+    subprocess.run([*encrypt, plain, "-out", unknown], check=True)
+    assert refusal(unknown).code == "key-unsupported"
 
 
 @pytest.mark.parametrize("algorithm", list(KeyAlgorithm))

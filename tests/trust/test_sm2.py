@@ -26,13 +26,12 @@ from trust.algorithms import (
 )
 from trust.digest import DigestAlgorithm
 from trust.encoding import der
-from trust.libcrypto import open_libcrypto
+from trust.libcrypto import SM2Error, open_libcrypto
 from trust.public_key import KeyKind, key_strength, load_public_key, parse_key_info
 from trust.sm2 import (
     DEFAULT_SIGNER_ID,
     MAXIMUM_SIGNER_ID_SIZE,
     SM2_WITH_SM3,
-    SM2Error,
     SM2PrivateKey,
     SM2PublicKey,
     _TestedLibrary,
