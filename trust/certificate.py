@@ -10,14 +10,12 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
-from types import MappingProxyType
-from typing import TypeVar
+from functools import cached_property
+from typing import Any
 
-from trust import extensions as reading
 from trust.encoding import der
 from trust.encoding.der import DerError, Element, Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
@@ -31,6 +29,8 @@ from trust.extensions import (
     GeneralNameKind,
     NameConstraints,
     PolicyConstraints,
+    ReadExtension,
+    read_extension,
 )
 from trust.keeping import kept
 from trust.names import NameAttribute, canonical_name, decode_name, name_to_text, names_match
@@ -38,13 +38,11 @@ from trust.vocabulary import AccessMethod, ExtensionOID
 
 MAXIMUM_CERTIFICATE_SIZE = 128 * 1024
 MAXIMUM_PEM_CERTIFICATES = 1000
-# RFC 5280 4.1.2.2: at most 20 octets.
-MAXIMUM_SERIAL_NUMBER_BITS = 160
+# RFC 5280 4.1.2.2, in octets.
+MAXIMUM_SERIAL_NUMBER_SIZE = 20
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----")
 _V1, _V2, _V3 = 0, 1, 2
-
-T = TypeVar("T")
 
 
 class CertificateError(TrustError):
@@ -65,7 +63,7 @@ class Certificate:
     not_valid_after: datetime
     subject: bytes
     public_key: bytes
-    extensions: Mapping[str, Extension]
+    extensions: Mapping[str, ReadExtension]
     signature: bytes
 
     @classmethod
@@ -127,19 +125,17 @@ class Certificate:
     def check_extensions(self) -> None:
         """One rule: every extension that is known here can be read (RFC 5280 4.2)."""
         for oid in self.extensions:
-            read = _READERS.get(oid)
-            if read is not None:
-                self._read(oid, read)
+            self._content(oid)
 
     # --- extensions ---
 
-    def _read(self, oid: str, read: Callable[[bytes], T]) -> T | None:
-        """The extension's value through its reader; None when the certificate does not have it."""
+    def _content(self, oid: str) -> Any:
+        """What the extension says; None when the certificate does not have it."""
         extension = self.extensions.get(oid)
         if extension is None:
             return None
         try:
-            return read(extension.value)
+            return extension.content
         except DerError as error:
             raise CertificateError(
                 f"extension {oid} is malformed: {error.message}",
@@ -150,27 +146,32 @@ class Certificate:
     @property
     def basic_constraints(self) -> BasicConstraints | None:
         """RFC 5280 4.2.1.9."""
-        return self._read(ExtensionOID.BASIC_CONSTRAINTS, reading.read_basic_constraints)
+        said: BasicConstraints | None = self._content(ExtensionOID.BASIC_CONSTRAINTS)
+        return said
 
     @property
     def key_usage(self) -> frozenset[KeyUsage] | None:
         """RFC 5280 4.2.1.3; None when the certificate does not say."""
-        return self._read(ExtensionOID.KEY_USAGE, reading.read_key_usage)
+        said: frozenset[KeyUsage] | None = self._content(ExtensionOID.KEY_USAGE)
+        return said
 
     @property
     def extended_key_usage(self) -> tuple[str, ...] | None:
         """The purposes' OIDs (RFC 5280 4.2.1.12); None when the certificate does not say."""
-        return self._read(ExtensionOID.EXTENDED_KEY_USAGE, reading.read_oids)
+        said: tuple[str, ...] | None = self._content(ExtensionOID.EXTENDED_KEY_USAGE)
+        return said
 
     @property
     def key_identifier(self) -> bytes | None:
         """Subject key identifier (RFC 5280 4.2.1.2)."""
-        return self._read(ExtensionOID.SUBJECT_KEY_IDENTIFIER, reading.read_subject_key_identifier)
+        said: bytes | None = self._content(ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+        return said
 
     @property
     def authority_key(self) -> AuthorityKeyIdentifier | None:
         """The whole authority key identifier (RFC 5280 4.2.1.1)."""
-        return self._read(ExtensionOID.AUTHORITY_KEY_IDENTIFIER, reading.read_authority_key_identifier)
+        said: AuthorityKeyIdentifier | None = self._content(ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+        return said
 
     @property
     def authority_key_identifier(self) -> bytes | None:
@@ -180,38 +181,41 @@ class Certificate:
     @property
     def policies(self) -> tuple[str, ...]:
         """Certificate policies' OIDs, empty without the extension (RFC 5280 4.2.1.4)."""
-        return self._read(ExtensionOID.CERTIFICATE_POLICIES, reading.read_policies) or ()
+        return self._content(ExtensionOID.CERTIFICATE_POLICIES) or ()
 
     @property
     def policy_mappings(self) -> tuple[tuple[str, str], ...]:
         """Pairs of issuer's and subject's policies (RFC 5280 4.2.1.5)."""
-        return self._read(ExtensionOID.POLICY_MAPPINGS, reading.read_policy_mappings) or ()
+        return self._content(ExtensionOID.POLICY_MAPPINGS) or ()
 
     @property
     def policy_constraints(self) -> PolicyConstraints | None:
         """RFC 5280 4.2.1.11."""
-        return self._read(ExtensionOID.POLICY_CONSTRAINTS, reading.read_policy_constraints)
+        said: PolicyConstraints | None = self._content(ExtensionOID.POLICY_CONSTRAINTS)
+        return said
 
     @property
     def inhibit_any_policy(self) -> int | None:
         """RFC 5280 4.2.1.14."""
-        return self._read(ExtensionOID.INHIBIT_ANY_POLICY, reading.read_skip_certificates)
+        said: int | None = self._content(ExtensionOID.INHIBIT_ANY_POLICY)
+        return said
 
     @property
     def name_constraints(self) -> NameConstraints | None:
         """RFC 5280 4.2.1.10; None without the extension."""
-        return self._read(ExtensionOID.NAME_CONSTRAINTS, reading.read_name_constraints)
+        said: NameConstraints | None = self._content(ExtensionOID.NAME_CONSTRAINTS)
+        return said
 
     @property
     def subject_alternative_name(self) -> AlternativeNames:
         """RFC 5280 4.2.1.6; empty without the extension."""
-        read = self._read(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, reading.read_alternative_names)
+        read = self._content(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
         return read or AlternativeNames()
 
     @property
     def distribution_points(self) -> tuple[DistributionPoint, ...]:
         """RFC 5280 4.2.1.13."""
-        return self._read(ExtensionOID.CRL_DISTRIBUTION_POINTS, reading.read_distribution_points) or ()
+        return self._content(ExtensionOID.CRL_DISTRIBUTION_POINTS) or ()
 
     @property
     def crl_urls(self) -> tuple[str, ...]:
@@ -232,29 +236,12 @@ class Certificate:
     @property
     def access_locations(self) -> tuple[tuple[str, GeneralName], ...]:
         """Access methods and locations (RFC 5280 4.2.2.1)."""
-        return self._read(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, reading.read_access_locations) or ()
+        return self._content(ExtensionOID.AUTHORITY_INFORMATION_ACCESS) or ()
 
     def _access_urls(self, method: str) -> tuple[str, ...]:
         """URIs of one access method."""
         named = (name for oid, name in self.access_locations if oid == method)
         return tuple(name.text for name in named if name.kind is GeneralNameKind.URI)
-
-
-_READERS: Mapping[str, Callable[[bytes], object]] = {
-    ExtensionOID.BASIC_CONSTRAINTS: reading.read_basic_constraints,
-    ExtensionOID.KEY_USAGE: reading.read_key_usage,
-    ExtensionOID.EXTENDED_KEY_USAGE: reading.read_oids,
-    ExtensionOID.SUBJECT_KEY_IDENTIFIER: reading.read_subject_key_identifier,
-    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: reading.read_authority_key_identifier,
-    ExtensionOID.CERTIFICATE_POLICIES: reading.read_policies,
-    ExtensionOID.POLICY_MAPPINGS: reading.read_policy_mappings,
-    ExtensionOID.POLICY_CONSTRAINTS: reading.read_policy_constraints,
-    ExtensionOID.INHIBIT_ANY_POLICY: reading.read_skip_certificates,
-    ExtensionOID.NAME_CONSTRAINTS: reading.read_name_constraints,
-    ExtensionOID.SUBJECT_ALTERNATIVE_NAME: reading.read_alternative_names,
-    ExtensionOID.CRL_DISTRIBUTION_POINTS: reading.read_distribution_points,
-    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: reading.read_access_locations,
-}
 
 
 # --- reading ---------------------------------------------------------------------------------------------
@@ -266,125 +253,114 @@ def _read_certificate(data: bytes) -> Certificate:
         raise DerError(f"more than {MAXIMUM_CERTIFICATE_SIZE} octets", code="der-too-large")
     start, end = der.whole_sequence(data)
     outer = der.read_elements(data, start, end)
-    _check_fields(outer, _CERTIFICATE_FIELDS)
+    if [field[0] for field in outer] != [Tag.SEQUENCE, Tag.SEQUENCE, Tag.BIT_STRING]:
+        raise DerError("not the fields of a certificate", code="der-wrong-tag", clause="RFC 5280 4.1")
     tbs, algorithm, signature = outer
-    _require(
-        data[signature[2] : signature[2] + 1] == b"\x00", "the signature is not whole octets",
-        "signature-encoding", "4.1.1.3",
-    )  # fmt: skip
+    if data[signature[2]] if signature[2] < signature[3] else 1:
+        raise _refused("the signature is not whole octets", "signature-encoding", "4.1.1.3")
     return _read_tbs(data, tbs, data[algorithm[1] : algorithm[3]], data[signature[2] + 1 : signature[3]])
+
+
+# The tags of TBSCertificate (RFC 5280 4.1): version, serial number, signature, issuer, validity, subject and
+# key, unique identifiers, extensions; what is optional may be missing.
+_TBS_TAGS = re.compile(rb"(\xa0?)\x02\x30{5}(\x81?\x82?)(\xa3?)")
 
 
 def _read_tbs(data: bytes, tbs: Element, algorithm: bytes, signature: bytes) -> Certificate:
     """TBSCertificate (RFC 5280 4.1)."""
     fields = der.read_elements(data, tbs[2], tbs[3])
-    shape = _check_fields(fields, _TBS_FIELDS)
-    version = _read_version(data[fields[0][1] : fields[0][3]]) if shape["version"] else _V1
-    serial, inner_algorithm, issuer, validity, subject, key = fields[len(shape["version"]) :][:6]
-    _require(
-        data[inner_algorithm[1] : inner_algorithm[3]] == algorithm, "two different signature algorithms",
-        "algorithm-differs", "4.1.1.2",
-    )  # fmt: skip
-    _require(issuer[2] < issuer[3], "the issuer's name is empty", "issuer-empty", "4.1.2.4")
-    not_valid_before, not_valid_after = _read_validity(data, validity)
-    _require(not shape["unique_ids"] or version != _V1, "unique identifiers need v2", "version", "4.1.2.8")
-    _require(not shape["extensions"] or version == _V3, "extensions need v3", "version", "4.1.2.9")
-    extensions = {}
-    if shape["extensions"]:
-        extensions = read_extensions(der.read_sequence(data[fields[-1][2] : fields[-1][3]]))
+    shape = _TBS_TAGS.fullmatch(bytes([field[0] for field in fields]))
+    if shape is None:
+        raise DerError("not the fields of a certificate", code="der-wrong-tag", clause="RFC 5280 4.1")
+    has_version, unique_identifiers, has_extensions = shape.groups()
+    version = _V1
+    if has_version:
+        version = _read_version(data[fields[0][2] : fields[0][3]])
+        del fields[0]
+    serial, inner_algorithm, issuer, validity, subject, key = fields[:6]
+    if data[inner_algorithm[1] : inner_algorithm[3]] != algorithm:
+        raise _refused("two different signature algorithms", "algorithm-differs", "4.1.1.2")
+    if issuer[2] == issuer[3]:
+        raise _refused("the issuer's name is empty", "issuer-empty", "4.1.2.4")
+    if unique_identifiers and version == _V1:
+        raise _refused("unique identifiers need v2", "version", "4.1.2.8")
+    if has_extensions and version != _V3:
+        raise _refused("extensions need v3", "version", "4.1.2.9")
+    not_valid_before, not_valid_after = _read_validity(data[validity[2] : validity[3]])
     return Certificate(
         data,
         data[tbs[1] : tbs[3]],
         version,
-        _read_serial_number(data[serial[1] : serial[3]]),
+        _read_serial_number(data[serial[2] : serial[3]]),
         algorithm,
         data[issuer[1] : issuer[3]],
         not_valid_before,
         not_valid_after,
         data[subject[1] : subject[3]],
         data[key[1] : key[3]],
-        MappingProxyType(extensions),
+        _read_tagged_extensions(data, fields[-1]) if has_extensions else {},
         signature,
     )
 
 
-# The fields by their tags, in the order of RFC 5280 4.1; what is optional may be missing.
-_CERTIFICATE_FIELDS = re.compile(rb"\x30\x30\x03")
-_TBS_FIELDS = re.compile(rb"(?P<version>\xa0?)\x02\x30{5}(?P<unique_ids>\x81?\x82?)(?P<extensions>\xa3?)")
-_VALIDITY_FIELDS = re.compile(rb"[\x17\x18]{2}")
+def _refused(message: str, code: str, clause: str) -> CertificateError:
+    """The error for a certificate that breaks a rule of RFC 5280."""
+    return CertificateError(message, code=code, clause=f"RFC 5280 {clause}")
 
 
-def _check_fields(fields: list[Element], shape: re.Pattern[bytes]) -> re.Match[bytes]:
-    """One rule: the fields' tags are those of the structure, in its order."""
-    match = shape.fullmatch(bytes([field[0] for field in fields]))
-    if match is None:
-        raise DerError(
-            "its fields are not those of a certificate", code="der-wrong-tag", clause="RFC 5280 4.1"
-        )
-    return match
-
-
-def _require(condition: bool, message: str, code: str, clause: str) -> None:
-    """Raise unless the condition holds."""
-    if not condition:
-        raise CertificateError(message, code=code, clause=f"RFC 5280 {clause}")
-
-
-@lru_cache(maxsize=8)
-def _read_version(field: bytes) -> int:
+@kept
+def _read_version(content: bytes) -> int:
     """Version, v1 when absent; a written-out v1 is not DER (RFC 5280 4.1.2.1)."""
-    tagged = Reader(field).enter(der.context(0))
-    version = tagged.read_integer()
-    tagged.finish()
-    _require(version in (_V2, _V3), "the version is neither 2 nor 3", "version", "4.1.2.1")
+    reader = Reader(content)
+    version = reader.read_integer()
+    reader.finish()
+    if version not in (_V2, _V3):
+        raise _refused("the version is neither 2 nor 3", "version", "4.1.2.1")
     return version
 
 
-def _read_serial_number(field: bytes) -> int:
-    """A serial number of at most 20 octets; what RFC 5280 forbids beyond that is for others to refuse."""
-    serial_number = Reader(field).read_integer()
-    fits = -(1 << MAXIMUM_SERIAL_NUMBER_BITS - 1) <= serial_number < 1 << MAXIMUM_SERIAL_NUMBER_BITS
-    _require(fits, "the serial number is longer than 20 octets", "serial-number", "4.1.2.2")
+def _read_serial_number(content: bytes) -> int:
+    """A serial number of at most 20 octets; zero and negative ones are read (RFC 5280 4.1.2.2)."""
+    serial_number = der.decode_integer(content)
+    if len(content) > MAXIMUM_SERIAL_NUMBER_SIZE:
+        raise _refused("the serial number is longer than 20 octets", "serial-number", "4.1.2.2")
     return serial_number
 
 
-def _read_validity(data: bytes, validity: Element) -> tuple[datetime, datetime]:
-    """Validity ::= SEQUENCE { notBefore, notAfter } (RFC 5280 4.1.2.5)."""
-    times = der.read_elements(data, validity[2], validity[3])
-    _check_fields(times, _VALIDITY_FIELDS)
-    before, after = times
-    return _read_time(data[before[1] : before[3]]), _read_time(data[after[1] : after[3]])
+@kept
+def _read_validity(content: bytes) -> tuple[datetime, datetime]:
+    """Validity ::= SEQUENCE { notBefore, notAfter }; kept, certificates of a batch share it (4.1.2.5)."""
+    reader = Reader(content)
+    validity = reader.read_time(), reader.read_time()
+    reader.finish()
+    return validity
 
 
-@lru_cache(maxsize=4096)
-def _read_time(field: bytes) -> datetime:
-    """Time; kept, since an authority's certificates often share their moments."""
-    return Reader(field).read_time()
+def _read_tagged_extensions(data: bytes, tagged: Element) -> dict[str, ReadExtension]:
+    """[3] EXPLICIT Extensions (RFC 5280 4.1.2.9)."""
+    listed = der.read_elements(data, tagged[2], tagged[3])
+    if len(listed) != 1 or listed[0][0] != Tag.SEQUENCE:
+        raise DerError("extensions are one SEQUENCE", code="der-wrong-tag", clause="RFC 5280 4.1.2.9")
+    elements = der.read_elements(data, listed[0][2], listed[0][3])
+    return _by_oid([data[start:end] for _, start, _, end in elements])
 
 
 def read_extensions(listed: Reader) -> dict[str, Extension]:
     """Extensions, one or more, none twice (RFC 5280 4.2)."""
-    extensions: dict[str, Extension] = {}
-    for element in listed.read_rest():
-        extension = _read_extension(element)
+    return dict(_by_oid(listed.read_rest()))
+
+
+def _by_oid(listed: list[bytes]) -> dict[str, ReadExtension]:
+    """DER extensions, read."""
+    extensions: dict[str, ReadExtension] = {}
+    for encoded in listed:
+        extension = read_extension(encoded)
         if extension.oid in extensions:
-            raise CertificateError(
-                f"extension {extension.oid} occurs twice", code="extension-twice", clause="RFC 5280 4.2"
-            )
+            raise _refused(f"extension {extension.oid} occurs twice", "extension-twice", "4.2")
         extensions[extension.oid] = extension
-    _require(bool(extensions), "an empty list of extensions", "extensions-empty", "4.1")
+    if not extensions:
+        raise _refused("an empty list of extensions", "extensions-empty", "4.1")
     return extensions
-
-
-@kept
-def _read_extension(data: bytes) -> Extension:
-    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } (RFC 5280 4.1)."""
-    reader = der.read_sequence(data)
-    oid = reader.read_oid()
-    critical = reader.peek() == Tag.BOOLEAN and reading.read_true(reader)
-    value = reader.read_octet_string()
-    reader.finish()
-    return Extension(oid, critical, value)
 
 
 def load_pem_certificates(text: str | bytes) -> list[Certificate]:

@@ -7,13 +7,16 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
-from trust.encoding.extensions import KeyUsage
+from trust.encoding.extensions import Extension, KeyUsage
 from trust.keeping import kept
+from trust.vocabulary import ExtensionOID
 
 MAXIMUM_GENERAL_NAMES = 4096
 
@@ -156,7 +159,6 @@ def read_general_names(reader: Reader) -> tuple[GeneralName, ...]:
     return tuple(names)
 
 
-@kept
 def read_alternative_names(value: bytes) -> AlternativeNames:
     """SubjectAltName or IssuerAltName (RFC 5280 4.2.1.6, 4.2.1.7)."""
     names = AlternativeNames(read_general_names(der.read_sequence(value)))
@@ -168,7 +170,6 @@ def read_alternative_names(value: bytes) -> AlternativeNames:
 # --- extensions ------------------------------------------------------------------------------------------
 
 
-@kept
 def read_basic_constraints(value: bytes) -> BasicConstraints:
     """BasicConstraints (RFC 5280 4.2.1.9); a written-out default FALSE is not DER (X.690 11.5)."""
     reader = der.read_sequence(value)
@@ -178,7 +179,6 @@ def read_basic_constraints(value: bytes) -> BasicConstraints:
     return BasicConstraints(authority, path_length)
 
 
-@kept
 def read_key_usage(value: bytes) -> frozenset[KeyUsage]:
     """KeyUsage (RFC 5280 4.2.1.3); unassigned bits are refused, and so is an empty set."""
     reader = Reader(value)
@@ -192,7 +192,6 @@ def read_key_usage(value: bytes) -> frozenset[KeyUsage]:
 _KEY_USAGE_BITS = frozenset(range(9))
 
 
-@kept
 def read_oids(value: bytes) -> tuple[str, ...]:
     """A SEQUENCE OF one or more object identifiers, as in extended key usage (RFC 5280 4.2.1.12)."""
     reader = der.read_sequence(value)
@@ -212,7 +211,6 @@ def read_subject_key_identifier(value: bytes) -> bytes:
     return identifier
 
 
-@kept
 def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     """AuthorityKeyIdentifier (RFC 5280 4.2.1.1)."""
     reader = der.read_sequence(value)
@@ -225,7 +223,6 @@ def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     return AuthorityKeyIdentifier(key_identifier, issuer, serial_number)
 
 
-@kept
 def read_policies(value: bytes) -> tuple[str, ...]:
     """CertificatePolicies: the policy OIDs, none twice; qualifiers are for people (RFC 5280 4.2.1.4)."""
     reader = der.read_sequence(value)
@@ -251,7 +248,6 @@ def _check_qualifiers(information: Reader) -> None:
         qualifier.finish()
 
 
-@kept
 def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
     """PolicyMappings: pairs of issuer's and subject's policy (RFC 5280 4.2.1.5)."""
     reader = der.read_sequence(value)
@@ -265,7 +261,6 @@ def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
     return tuple(mappings)
 
 
-@kept
 def read_policy_constraints(value: bytes) -> PolicyConstraints:
     """PolicyConstraints, not empty (RFC 5280 4.2.1.11)."""
     reader = der.read_sequence(value)
@@ -277,7 +272,6 @@ def read_policy_constraints(value: bytes) -> PolicyConstraints:
     return PolicyConstraints(explicit, mapping)
 
 
-@kept
 def read_skip_certificates(value: bytes) -> int:
     """InhibitAnyPolicy: a SkipCerts count (RFC 5280 4.2.1.14)."""
     reader = Reader(value)
@@ -290,7 +284,6 @@ def read_skip_certificates(value: bytes) -> int:
     return count
 
 
-@kept
 def read_name_constraints(value: bytes) -> NameConstraints:
     """NameConstraints, not empty (RFC 5280 4.2.1.10)."""
     reader = der.read_sequence(value)
@@ -332,7 +325,6 @@ def _check_mask(value: bytes) -> None:
         raise DerError("an address mask with holes", code="name-constraints", clause="RFC 4632 3.1")
 
 
-@kept
 def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
     """AuthorityInformationAccess: access methods and locations (RFC 5280 4.2.2.1)."""
     reader = der.read_sequence(value)
@@ -344,7 +336,6 @@ def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
     return tuple(locations)
 
 
-@kept
 def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     """CRLDistributionPoints, one or more (RFC 5280 4.2.1.13)."""
     reader = der.read_sequence(value)
@@ -398,3 +389,57 @@ def _read_count(reader: Reader, tag: int) -> int | None:
     if count < 0:
         raise DerError("a count below zero", code="der-integer", clause="RFC 5280 4.2.1.9")
     return count
+
+
+# --- the extension as a whole ----------------------------------------------------------------------------
+
+_READERS: Mapping[str, Callable[[bytes], object]] = {
+    ExtensionOID.BASIC_CONSTRAINTS: read_basic_constraints,
+    ExtensionOID.KEY_USAGE: read_key_usage,
+    ExtensionOID.EXTENDED_KEY_USAGE: read_oids,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER: read_subject_key_identifier,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: read_authority_key_identifier,
+    ExtensionOID.CERTIFICATE_POLICIES: read_policies,
+    ExtensionOID.POLICY_MAPPINGS: read_policy_mappings,
+    ExtensionOID.POLICY_CONSTRAINTS: read_policy_constraints,
+    ExtensionOID.INHIBIT_ANY_POLICY: read_skip_certificates,
+    ExtensionOID.NAME_CONSTRAINTS: read_name_constraints,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME: read_alternative_names,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS: read_distribution_points,
+    ExtensionOID.FRESHEST_CRL: read_distribution_points,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: read_access_locations,
+}
+
+
+@dataclass(frozen=True)
+class ReadExtension(Extension):
+    """An extension that was read; what it says is read when it is asked for."""
+
+    @cached_property
+    def content(self) -> object:
+        """What the value says by its reader, None when it has none here; DerError when it is malformed."""
+        read = _READERS.get(self.oid)
+        return None if read is None else read(self.value)
+
+
+@kept
+def read_extension(data: bytes) -> ReadExtension:
+    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } (RFC 5280 4.1).
+
+    Kept, since certificates of one profile share most of their extensions to the octet.
+    """
+    start, end = der.whole_sequence(data)
+    fields = der.read_elements(data, start, end)
+    if not fields:
+        raise DerError("an empty extension", code="der-wrong-tag", clause="RFC 5280 4.1")
+    critical = len(fields) == 3 and fields[1][0] == Tag.BOOLEAN
+    if critical and data[fields[1][2] : fields[1][3]] != b"\xff":
+        raise DerError("a default FALSE is written out", code="der-default", clause="X.690 11.5")
+    if (
+        len(fields) != 2 + critical
+        or fields[-1][0] != Tag.OCTET_STRING
+        or fields[0][0] != Tag.OBJECT_IDENTIFIER
+    ):
+        raise DerError("not the fields of an extension", code="der-wrong-tag", clause="RFC 5280 4.1")
+    oid = der.decode_oid(data[fields[0][2] : fields[0][3]])
+    return ReadExtension(oid, critical, data[fields[-1][2] : fields[-1][3]])

@@ -410,12 +410,7 @@ class Reader:
 
     def read_integer(self, tag: int = Tag.INTEGER) -> int:
         """INTEGER, minimal and of bounded size (X.690 8.3)."""
-        content = self.read(tag)
-        if not content or len(content) > MAXIMUM_INTEGER_SIZE:
-            raise DerError(f"an integer of {len(content)} octets", code="der-integer", clause="X.690 8.3.1")
-        if len(content) > 1 and (content[0], content[1] >> 7) in ((0x00, 0), (0xFF, 1)):
-            raise DerError("an integer is not minimal", code="der-integer-not-minimal", clause="X.690 8.3.2")
-        return int.from_bytes(content, "big", signed=True)
+        return decode_integer(self.read(tag))
 
     def read_enumerated(self) -> int:
         """ENUMERATED."""
@@ -474,6 +469,15 @@ def read_sequence(data: bytes, *, maximum_size: int = MAXIMUM_SIZE) -> Reader:
     inner = reader.enter(Tag.SEQUENCE)
     reader.finish()
     return inner
+
+
+def decode_integer(content: bytes) -> int:
+    """The value of an INTEGER's content octets, minimal and of bounded size (X.690 8.3)."""
+    if not content or len(content) > MAXIMUM_INTEGER_SIZE:
+        raise DerError(f"an integer of {len(content)} octets", code="der-integer", clause="X.690 8.3.1")
+    if len(content) > 1 and (content[0], content[1] >> 7) in ((0x00, 0), (0xFF, 1)):
+        raise DerError("an integer is not minimal", code="der-integer-not-minimal", clause="X.690 8.3.2")
+    return int.from_bytes(content, "big", signed=True)
 
 
 @lru_cache(maxsize=4096)
