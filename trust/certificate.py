@@ -33,7 +33,7 @@ from trust.extensions import (
     read_extension,
 )
 from trust.keeping import kept
-from trust.names import NameAttribute, canonical_name, decode_name, name_to_text, names_match
+from trust.names import NameAttribute, decode_name, decode_relative_names, name_to_text, names_match
 from trust.vocabulary import AccessMethod, ExtensionOID
 
 MAXIMUM_CERTIFICATE_SIZE = 128 * 1024
@@ -120,7 +120,7 @@ class Certificate:
 
     def check_subject(self) -> None:
         """One rule: the subject is a Name (RFC 5280 4.1.2.6), empty or not."""
-        canonical_name(self.subject)
+        decode_relative_names(self.subject)
 
     def check_extensions(self) -> None:
         """One rule: every extension that is known here can be read (RFC 5280 4.2)."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 # Longer values are hardly shared, and cost memory.
 _MAXIMUM_KEPT_SIZE = 1024
@@ -22,3 +23,23 @@ def kept(read: Callable[[bytes], T]) -> Callable[[bytes], T]:
         return remembered(value) if len(value) <= _MAXIMUM_KEPT_SIZE else read(value)
 
     return reader
+
+
+class Kept(Generic[T]):
+    """At most `maximum` values by key; the oldest goes first."""
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._values: dict[Hashable, T] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> T | None:
+        """The value kept under the key."""
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Keep a value."""
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._maximum:
+                del self._values[next(iter(self._values))]

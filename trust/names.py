@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from trust.encoding import der
-from trust.encoding.der import Reader, Tag
+from trust.encoding.der import Element, Tag
 from trust.errors import TrustError
 from trust.identifiers import check_unified_social_credit_code
 from trust.keeping import kept
@@ -95,7 +95,7 @@ _OTHER_FORM = _Form(most=MAXIMUM_NAME_SIZE)
 # The characters of Unicode's categories Cc and Cs, which are closed: controls and surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_DECODERS = {
+_DECODERS: dict[int, str] = {
     Tag.UTF8_STRING: "utf-8",
     Tag.PRINTABLE_STRING: "ascii",
     Tag.NUMERIC_STRING: "ascii",
@@ -148,27 +148,32 @@ def _relative_names(name: bytes) -> list[bytes]:
     return der.read_sequence(name, maximum_size=MAXIMUM_NAME_SIZE).read_rest()
 
 
+@kept
 def _decode_relative_name(relative: bytes) -> tuple[NameValue, ...]:
     """The attributes of one relative name, one or more (RFC 5280 4.1.2.4)."""
-    attributes = Reader(relative).enter(Tag.SET)
-    values = []
-    while not attributes.at_end:
-        values.append(_decode_attribute(attributes.enter(Tag.SEQUENCE)))
+    (tag, _, start, end), *more = der.read_elements(relative, 0, len(relative))
+    if tag != Tag.SET or more:
+        raise NamingError("a relative name is not one SET", code="name-malformed", clause="RFC 5280 4.1.2.4")
+    values = tuple(_decode_attribute(relative, each) for each in der.read_elements(relative, start, end))
     if not values:
         raise NamingError("a relative name is empty", code="name-empty-rdn", clause="RFC 5280 4.1.2.4")
-    return tuple(values)
+    return values
 
 
-def _decode_attribute(reader: Reader) -> NameValue:
-    """One AttributeTypeAndValue."""
-    oid = reader.read_oid()
-    tag, content, raw = reader.read_any()
-    reader.finish()
-    encoding = _DECODERS.get(Tag(tag)) if tag in _DECODERS else None
+def _decode_attribute(data: bytes, attribute: Element) -> NameValue:
+    """AttributeTypeAndValue ::= SEQUENCE { type OBJECT IDENTIFIER, value ANY } (RFC 5280 4.1.2.4)."""
+    fields = der.read_elements(data, attribute[2], attribute[3])
+    if attribute[0] != Tag.SEQUENCE or len(fields) != 2 or fields[0][0] != Tag.OBJECT_IDENTIFIER:
+        raise NamingError(
+            "an attribute is not a type and a value", code="name-malformed", clause="RFC 5280 4.1.2.4"
+        )
+    oid = der.decode_oid(data[fields[0][2] : fields[0][3]])
+    tag, begin, start, end = fields[1]
+    encoding = _DECODERS.get(tag)
     if encoding is None:
-        return NameValue(oid, None, raw)
+        return NameValue(oid, None, data[begin:end])
     try:
-        return NameValue(oid, content.decode(encoding), raw)
+        return NameValue(oid, data[start:end].decode(encoding), data[begin:end])
     except UnicodeDecodeError as error:
         raise NamingError(
             f"attribute {oid} is not in its string type's encoding", code="name-encoding", clause="X.680 41"

@@ -23,7 +23,7 @@ from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.names import canonical_name
-from trust.public_key import PARAMETERS_MISSING, inherit_parameters
+from trust.public_key import PARAMETERS_MISSING, inherit_parameters, lacks_parameters
 from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
@@ -116,6 +116,9 @@ class PathBuilder:
 
     def _verified(self, path: Path) -> Iterator[Path]:
         """The path when every signature in it verifies, with the DSA parameters that keys inherit."""
+        if not any(lacks_parameters(certificate.public_key) for certificate in path):
+            yield path
+            return
         whole = inherit_keys(path)
         if all(self._verdict(child, issuer) is None for child, issuer in pairwise(whole)):
             yield whole

@@ -6,7 +6,9 @@ path.py finds the paths and looks up revocation; here the rules are applied in t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from trust.algorithms import check_public_key
 from trust.budget import Budget, BudgetError
@@ -14,6 +16,7 @@ from trust.certificate import Certificate
 from trust.constraints import ConstraintError, ConstraintState
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
+from trust.keeping import Kept
 from trust.path_builder import Path
 from trust.policy import PolicyGraph
 from trust.report import PathReport, Reason, Rejection, Rule, reject
@@ -24,6 +27,8 @@ from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage, ExtensionOID
 RevocationCheck = Callable[[Certificate, Certificate], Rejection | None]
 # What one rule says against a certificate; nothing when it holds.
 Rejections = tuple[Rejection, ...]
+# Rules, and the methods that apply them.
+Steps = tuple[tuple[Rule, Callable[["PathRun", Certificate], Rejections]], ...]
 
 # Critical extensions that the steps below process (RFC 5280 4.2; alternative names by the constraints).
 UNDERSTOOD_EXTENSIONS = frozenset(
@@ -47,8 +52,34 @@ def date_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+@dataclass
+class PathState:
+    """RFC 5280 6.1.2: the variables that the certificates of a path change.
+
+    - (a) valid_policy_graph; (b), (c) permitted and excluded subtrees;
+    - (d) explicit_policy, (e) inhibit_anyPolicy, (f) policy_mapping: certificates until each applies;
+    - (k) max_path_length. (g) to (j), the issuer's name and key, are the next certificate of the path.
+    """
+
+    explicit_policy: int
+    inhibit_any_policy: int
+    policy_mapping: int
+    max_path_length: int
+    policies: PolicyGraph = field(default_factory=PolicyGraph)
+    names: ConstraintState = field(default_factory=ConstraintState)
+
+    def for_subscriber(self) -> PathState:
+        """A state that the path's last certificate can change; it narrows no names."""
+        return replace(self, policies=self.policies.copy())
+
+
+# What the authorities of a path come to, where nothing speaks against them. Time and revocation have no part
+# in it, and are judged at every validation.
+_AUTHORITY_STATES: Kept[PathState] = Kept(256)
+
+
 class PathRun:
-    """RFC 5280 6.1.2: the variables of one run over one path, and the steps that change them."""
+    """One run over one path: the state, the certificate at hand, and what speaks against the path."""
 
     def __init__(
         self,
@@ -60,45 +91,65 @@ class PathRun:
     ) -> None:
         self.inputs, self.at, self.is_revoked, self.budget = inputs, at, check_revocation, budget
         self.path = path
-        self.length = n = len(path) - 1
-        explicit = inputs.initial_explicit_policy
-        if explicit is None:
-            explicit = bool(inputs.initial_policies)
-        # (a) valid_policy_graph; (b), (c) permitted and excluded subtrees
-        self.policies, self.names = PolicyGraph(), ConstraintState()
-        # (d) explicit_policy, (e) inhibit_anyPolicy, (f) policy_mapping: certificates until each applies
-        self.explicit_policy = 0 if explicit else n + 1
-        self.inhibit_any_policy = 0 if inputs.initial_any_policy_inhibit else n + 1
-        self.policy_mapping = 0 if inputs.initial_policy_mapping_inhibit else n + 1
-        # (k) max_path_length; (g)-(j), the issuer's name and key, are the next certificate of the path.
-        self.max_path_length = n
         # The certificate at hand: whose it is, whether it is the last, whether it only hands a name on.
         self.issuer = path[-1]
         self.final = self.self_issued_below = False
         self.policy_refused = False
+        self.user_policies: frozenset[str] = frozenset()
         self.rejections: list[Rejection] = []
         self.broken: list[tuple[Certificate, Rule]] = []
 
     def run(self) -> PathReport:
         """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
-        applied = [self._apply(_ANCHOR_RULES, self.issuer)]
-        for certificate in self.path[-2::-1]:
-            self.final = certificate is self.path[0]
-            self.self_issued_below = not self.final and certificate.is_self_issued
-            applied.append(self._apply(_FINAL_RULES if self.final else _AUTHORITY_RULES, certificate))
-            self.issuer = certificate
+        subscriber, *authorities, anchor = self.path
+        self._apply(_ANCHOR_RULES, anchor)
+        self._process_authorities(authorities)
+        self.final, self.self_issued_below = True, False
+        self._apply(_FINAL_RULES, subscriber)
+        applied = (
+            (anchor, _names_of(_ANCHOR_RULES)),
+            *((authority, _names_of(_AUTHORITY_RULES)) for authority in reversed(authorities)),
+            (subscriber, _names_of(_FINAL_RULES)),
+        )
         return PathReport(
             self.at,
             self.path,
             tuple(self.rejections),
-            tuple(applied),
+            applied,
             frozenset(self.broken),
-            self._user_constrained_policies(),
+            self.user_policies,
         )
 
-    def _apply(
-        self, steps: tuple[_Step, ...], certificate: Certificate
-    ) -> tuple[Certificate, tuple[Rule, ...]]:
+    def _process_authorities(self, authorities: list[Certificate]) -> None:
+        """6.1.3 and 6.1.4 for every authority below the anchor; what they come to is remembered."""
+        inputs = self.inputs
+        explicit = inputs.initial_explicit_policy
+        if explicit is None:
+            explicit = bool(inputs.initial_policies)
+        known_by = (
+            self.path[1:],
+            explicit,
+            inputs.initial_any_policy_inhibit,
+            inputs.initial_policy_mapping_inhibit,
+            inputs.required_extended_key_usage,
+        )
+        known = _AUTHORITY_STATES.get(known_by)
+        n = len(authorities) + 1
+        self.state = known or PathState(
+            explicit_policy=0 if explicit else n + 1,
+            inhibit_any_policy=0 if inputs.initial_any_policy_inhibit else n + 1,
+            policy_mapping=0 if inputs.initial_policy_mapping_inhibit else n + 1,
+            max_path_length=n,
+        )
+        for authority in reversed(authorities):
+            self.self_issued_below = authority.is_self_issued
+            self._apply(_PASSING_RULES if known else _AUTHORITY_RULES, authority)
+            self.issuer = authority
+        if not known and not self.rejections:
+            _AUTHORITY_STATES.put(known_by, self.state)
+        self.state = self.state.for_subscriber()
+
+    def _apply(self, steps: Steps, certificate: Certificate) -> None:
         """The steps on one certificate in the order of the clauses; a value that cannot be read breaks one.
 
         What two rules stumble over is told once.
@@ -113,7 +164,6 @@ class PathRun:
             if found:
                 self.broken.append((certificate, rule))
                 self.rejections.extend(each for each in found if each not in self.rejections)
-        return certificate, _RULES_OF[steps]
 
     def _check_anchor(self, anchor: Certificate) -> Rejections:
         """6.1.1 (d): whether an anchor outside its validity counts is the relying party's choice."""
@@ -159,18 +209,18 @@ class PathRun:
         if self.self_issued_below:
             return ()
         try:
-            self.names.check_names(certificate, self.budget)
+            self.state.names.check_names(certificate, self.budget)
         except ConstraintError as error:
             return (reject(_CONSTRAINT_REASONS.get(error.code, _UNSUPPORTED), certificate, error.message),)
         return ()
 
     def _process_policies(self, certificate: Certificate) -> Rejections:
         """(d), (e), (f): the certificate's policies enter the graph, which may not vanish when needed."""
-        any_policy_allowed = self.inhibit_any_policy > 0 or self.self_issued_below
+        any_policy_allowed = self.state.inhibit_any_policy > 0 or self.self_issued_below
         policies = certificate.policies
         self.budget.spend("comparisons", len(policies))
-        self.policies.add_certificate(policies, any_policy_allowed=any_policy_allowed)
-        if self.explicit_policy == 0 and self.policies.is_null and not self.policy_refused:
+        self.state.policies.add_certificate(policies, any_policy_allowed=any_policy_allowed)
+        if self.state.explicit_policy == 0 and self.state.policies.is_null and not self.policy_refused:
             self.policy_refused = True
             return (reject(Reason.POLICY_MISSING, certificate),)
         return ()
@@ -181,27 +231,28 @@ class PathRun:
         """(a), (b): policies are mapped, anyPolicy never."""
         mappings = certificate.policy_mappings
         self.budget.spend("comparisons", len(mappings))
-        self.policies.map_policies(mappings, mapping_allowed=self.policy_mapping > 0)
+        self.state.policies.map_policies(mappings, mapping_allowed=self.state.policy_mapping > 0)
         if any(ANY_POLICY in pair for pair in mappings):
             return (reject(Reason.POLICY_MAPPING, certificate),)
         return ()
 
     def _narrow_names(self, certificate: Certificate) -> Rejections:
         """(g): name constraints narrow what may be issued below."""
-        self.names.narrow(certificate.name_constraints)
+        self.state.names.narrow(certificate.name_constraints)
         return ()
 
     def _narrow_policies(self, certificate: Certificate) -> Rejections:
         """(h), (i), (j): the counters go down, and further where the certificate says so."""
+        state = self.state
         if not self.self_issued_below:
-            self.explicit_policy = max(self.explicit_policy - 1, 0)
-            self.policy_mapping = max(self.policy_mapping - 1, 0)
-            self.inhibit_any_policy = max(self.inhibit_any_policy - 1, 0)
+            state.explicit_policy = max(state.explicit_policy - 1, 0)
+            state.policy_mapping = max(state.policy_mapping - 1, 0)
+            state.inhibit_any_policy = max(state.inhibit_any_policy - 1, 0)
         constraints = certificate.policy_constraints
         if constraints is not None:
-            self.explicit_policy = _lower(self.explicit_policy, constraints.require_explicit_policy)
-            self.policy_mapping = _lower(self.policy_mapping, constraints.inhibit_policy_mapping)
-        self.inhibit_any_policy = _lower(self.inhibit_any_policy, certificate.inhibit_any_policy)
+            state.explicit_policy = _lower(state.explicit_policy, constraints.require_explicit_policy)
+            state.policy_mapping = _lower(state.policy_mapping, constraints.inhibit_policy_mapping)
+        state.inhibit_any_policy = _lower(state.inhibit_any_policy, certificate.inhibit_any_policy)
         return ()
 
     def _check_authority(self, certificate: Certificate) -> Rejections:
@@ -213,12 +264,12 @@ class PathRun:
 
     def _check_path_length(self, certificate: Certificate) -> Rejections:
         """(l), (m): no more authorities follow than allowed; self-issued ones do not count."""
-        too_long = self.max_path_length <= 0 and not self.self_issued_below
+        too_long = self.state.max_path_length <= 0 and not self.self_issued_below
         if not self.self_issued_below:
-            self.max_path_length -= 1
+            self.state.max_path_length -= 1
         constraints = certificate.basic_constraints
         if constraints is not None:
-            self.max_path_length = _lower(self.max_path_length, constraints.path_length)
+            self.state.max_path_length = _lower(self.state.max_path_length, constraints.path_length)
         return (reject(Reason.PATH_TOO_LONG, certificate),) if too_long else ()
 
     def _check_certificate_signing(self, certificate: Certificate) -> Rejections:
@@ -248,11 +299,14 @@ class PathRun:
 
     def _conclude_policies(self, certificate: Certificate) -> Rejections:
         """(a), (b), (g): the last counters, and the policies within what the relying party accepts."""
-        self.explicit_policy = max(self.explicit_policy - 1, 0)
+        self.state.explicit_policy = max(self.state.explicit_policy - 1, 0)
         constraints = certificate.policy_constraints
         if constraints is not None and constraints.require_explicit_policy == 0:
-            self.explicit_policy = 0
-        if self.explicit_policy > 0 or self.policy_refused or self._user_constrained_policies():
+            self.state.explicit_policy = 0
+        self.user_policies = self.state.policies.user_constrained_policies(
+            self.inputs.initial_policies or frozenset((ANY_POLICY,))
+        )
+        if self.state.explicit_policy > 0 or self.policy_refused or self.user_policies:
             return ()
         wanted = ", ".join(sorted(self.inputs.initial_policies))
         return (reject(Reason.POLICY_REQUIRED, certificate, f" ({wanted})" if wanted else ""),)
@@ -274,25 +328,21 @@ class PathRun:
             return ()
         return (reject(Reason.EXTENDED_KEY_USAGE, certificate, required),)
 
-    def _user_constrained_policies(self) -> frozenset[str]:
-        """6.1.5 (g), 6.1.6: the user-constrained policy set."""
-        return self.policies.user_constrained_policies(
-            self.inputs.initial_policies or frozenset((ANY_POLICY,))
-        )
 
-
-_Step = tuple[Rule, Callable[[PathRun, Certificate], Rejections]]
-
-_ANCHOR_RULES: tuple[_Step, ...] = ((Rule("6.1.1 (d)", "anchor"), PathRun._check_anchor),)
-_BASIC_RULES: tuple[_Step, ...] = (
-    (Rule("4.2", "extensions"), PathRun._check_encoding),
+_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor"), PathRun._check_anchor),)
+# What may change from one validation to the next: time passes.
+_PASSING_RULES: Steps = (
     (Rule("6.1.3 (a)(1)", "signature"), PathRun._check_key),
     (Rule("6.1.3 (a)(2)", "validity"), PathRun._check_validity),
     (Rule("6.1.3 (a)(3)", "revocation"), PathRun._check_revocation),
+)
+_BASIC_RULES: Steps = (
+    (Rule("4.2", "extensions"), PathRun._check_encoding),
+    *_PASSING_RULES,
     (Rule("6.1.3 (b)(c)", "names"), PathRun._check_names),
     (Rule("6.1.3 (d)(e)(f)", "policies"), PathRun._process_policies),
 )
-_AUTHORITY_RULES: tuple[_Step, ...] = (
+_AUTHORITY_RULES: Steps = (
     *_BASIC_RULES,
     (Rule("6.1.4 (a)(b)", "policy mappings"), PathRun._map_policies),
     (Rule("6.1.4 (g)", "name constraints"), PathRun._narrow_names),
@@ -303,16 +353,20 @@ _AUTHORITY_RULES: tuple[_Step, ...] = (
     (Rule("4.2.1.12", "purposes of the authority"), PathRun._check_nested_purpose),
     (Rule("6.1.4 (o)", "critical extensions"), PathRun._check_critical_extensions),
 )
-_FINAL_RULES: tuple[_Step, ...] = (
+_FINAL_RULES: Steps = (
     *_BASIC_RULES,
     (Rule("6.1.5 (e)", "critical extensions"), PathRun._check_critical_extensions),
     (Rule("6.1.5 (a)(b)(g)", "policy set"), PathRun._conclude_policies),
     (Rule("4.2.1.3", "key usage"), PathRun._check_key_usage),
     (Rule("4.2.1.12", "purpose"), PathRun._check_purpose),
 )
-_RULES_OF = {
-    steps: tuple(rule for rule, _ in steps) for steps in (_ANCHOR_RULES, _AUTHORITY_RULES, _FINAL_RULES)
-}
+
+
+@lru_cache(maxsize=8)
+def _names_of(steps: Steps) -> tuple[Rule, ...]:
+    """The rules of the steps, for a report."""
+    return tuple(rule for rule, _ in steps)
+
 
 _CONSTRAINT_REASONS = {
     "name-not-permitted": Reason.NAME_NOT_PERMITTED,

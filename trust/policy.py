@@ -29,6 +29,12 @@ class PolicyGraph:
     def __init__(self) -> None:
         self._depths: list[dict[str, _Node]] = [{ANY_POLICY: _Node({ANY_POLICY})}]
 
+    def copy(self) -> PolicyGraph:
+        """A graph that can be added to on its own."""
+        copied = PolicyGraph()
+        copied._depths = list(self._depths)
+        return copied
+
     @property
     def is_null(self) -> bool:
         """Whether no policy is valid for the path."""
@@ -59,11 +65,11 @@ class PolicyGraph:
 
     def map_policies(self, mappings: Iterable[tuple[str, str]], *, mapping_allowed: bool) -> None:
         """6.1.4 (b): the certificate maps policies of its issuer's domain to its subject's."""
-        if self.is_null:
-            return
         targets: dict[str, set[str]] = {}
         for issuer_policy, subject_policy in mappings:
             targets.setdefault(issuer_policy, set()).add(subject_policy)
+        if self.is_null or not targets:
+            return
         nodes = self._depths[-1]
         for policy, expected in targets.items():
             if not mapping_allowed:
@@ -82,6 +88,8 @@ class PolicyGraph:
         needed = {parent for node in self._depths[-1].values() for parent in node.parents}
         for depth in range(len(self._depths) - 2, -1, -1):
             kept = {policy: node for policy, node in self._depths[depth].items() if policy in needed}
+            if len(kept) == len(self._depths[depth]):
+                break
             self._depths[depth] = kept
             needed = {parent for node in kept.values() for parent in node.parents}
         if not self._depths[-1]:

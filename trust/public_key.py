@@ -243,13 +243,19 @@ def key_strength(public_key: bytes) -> KeyStrength:
     return _ONE_SIZE[parse_key_info(public_key).oid]
 
 
+def lacks_parameters(public_key: bytes) -> bool:
+    """Whether this is, going by its first octets, a DSA key that leaves its parameters to its issuer's."""
+    end = _LONGEST_HEADER + len(_DSA_WITHOUT_PARAMETERS)
+    return public_key.find(_DSA_WITHOUT_PARAMETERS, 0, end) >= 0
+
+
 def inherit_parameters(public_key: bytes, issuer_public_key: bytes) -> bytes:
     """The key with its issuer's DSA parameters when it has none of its own; otherwise the key as it is.
 
     RFC 5280 6.1.4 (d) to (f), working_public_key_parameters: only a DSA key can leave them out (RFC 3279
     2.3.2), and only a DSA issuer has them to give. What cannot be read neither inherits nor gives.
     """
-    if public_key.find(_DSA_WITHOUT_PARAMETERS, 0, _LONGEST_HEADER + len(_DSA_WITHOUT_PARAMETERS)) < 0:
+    if not lacks_parameters(public_key):
         return public_key
     try:
         info, issuer = parse_key_info(public_key), parse_key_info(issuer_public_key)
