@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import statistics
@@ -52,6 +53,9 @@ def compare(
     """Measure the two in turn and return the medians; a call that does several units of work says so."""
     ours()
     theirs()
+    # What was prepared for the measurement is not searched for garbage at the operations' cost.
+    gc.collect()
+    gc.freeze()
     rounds = [(rate(ours) * our_units, rate(theirs) * peer_units) for _ in range(_ROUNDS)]
     return Comparison(
         operation,

@@ -12,6 +12,7 @@ from itertools import cycle
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from OpenSSL import crypto
 
 from bench.harness import Comparison, Operation, compare
@@ -92,17 +93,27 @@ def _chains(root: KeySigner, *, one_authority: bool) -> list[Chain]:
     return chains
 
 
-def _ours(anchor: Certificate, chains: Iterator[Chain]) -> None:
-    """Parse and validate the next chain."""
-    authority, leaf = next(chains)
-    inputs = ValidationInputs(
+def _inputs(anchor: Certificate, authority: Certificate) -> ValidationInputs:
+    """What a site that lets citizens log in asks for."""
+    return ValidationInputs(
         anchors=(anchor,),
-        intermediates=(Certificate.parse(authority),),
+        intermediates=(authority,),
         revocation_policy=RevocationPolicy.NOT_CHECKED,
         initial_policies=frozenset((_POLICY,)),
         required_extended_key_usage=ExtendedKeyUsage.CLIENT_AUTHENTICATION,
     )
+
+
+def _validated_cold(anchor: Certificate, chains: Iterator[Chain]) -> None:
+    """Parse and validate the next chain."""
+    authority, leaf = next(chains)
+    inputs = _inputs(anchor, Certificate.parse(authority))
     assert validate_path(Certificate.parse(leaf), inputs, _MIDDLE).valid
+
+
+def _validated(inputs: ValidationInputs, chains: Iterator[Chain]) -> None:
+    """Parse and validate the next certificate of a known authority."""
+    assert validate_path(Certificate.parse(next(chains)[1]), inputs, _MIDDLE).valid
 
 
 def _openssl(store: crypto.X509Store, chains: Iterator[Chain]) -> None:
@@ -111,15 +122,16 @@ def _openssl(store: crypto.X509Store, chains: Iterator[Chain]) -> None:
     crypto.X509StoreContext(store, leaf, [authority]).verify_certificate()
 
 
-def _verifications(count: int) -> Operation:
-    """So many bare verifications."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    data, algorithm = bytes(range(256)) * 2, ec.ECDSA(hashes.SHA256())
-    signature, public_key = key.sign(data, algorithm), key.public_key()
+def _verifications(chains: list[Chain], authority: Certificate, count: int) -> Operation:
+    """So many bare verifications of the certificates' own signatures."""
+    key = load_der_public_key(authority.public_key)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    algorithm = ec.ECDSA(hashes.SHA256())
+    leaves = cycle((leaf.signature, leaf.tbs) for leaf in (Certificate.parse(each) for _, each in chains))
 
     def verify() -> None:
         for _ in range(count):
-            public_key.verify(signature, data, algorithm)
+            key.verify(*next(leaves), algorithm)
 
     return verify
 
@@ -132,11 +144,14 @@ def comparisons() -> Iterator[Comparison]:
     store = crypto.X509Store()
     store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, root))
     store.set_time(_MIDDLE)
-    cold = cycle(_chains(signer, one_authority=False))
-    known = cycle(_chains(signer, one_authority=True))
+    chains = _chains(signer, one_authority=True)
+    unseen, known = cycle(_chains(signer, one_authority=False)), cycle(chains)
+    authority = Certificate.parse(chains[0][0])
 
     title = "path of three, nothing seen before"
-    yield compare(title, partial(_ours, anchor, cold), "pyOpenSSL X509Store", partial(_openssl, store, cold))
-    yield compare(title, partial(_ours, anchor, cold), "limit: two verifications", _verifications(2))
+    ours = partial(_validated_cold, anchor, unseen)
+    yield compare(title, ours, "pyOpenSSL X509Store", partial(_openssl, store, unseen))
+    yield compare(title, ours, "limit: two verifications", _verifications(chains, authority, 2))
     title = "path of three, authority known"
-    yield compare(title, partial(_ours, anchor, known), "limit: one verification", _verifications(1))
+    ours = partial(_validated, _inputs(anchor, authority), known)
+    yield compare(title, ours, "limit: one verification", _verifications(chains, authority, 1))

@@ -251,7 +251,7 @@ def _read_certificate(data: bytes) -> Certificate:
     """Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue } (RFC 5280 4.1)."""
     if len(data) > MAXIMUM_CERTIFICATE_SIZE:
         raise DerError(f"more than {MAXIMUM_CERTIFICATE_SIZE} octets", code="der-too-large")
-    start, end = der.whole_sequence(data)
+    start, end = der.whole(data, Tag.SEQUENCE)
     outer = der.read_elements(data, start, end)
     if [field[0] for field in outer] != [Tag.SEQUENCE, Tag.SEQUENCE, Tag.BIT_STRING]:
         raise DerError("not the fields of a certificate", code="der-wrong-tag", clause="RFC 5280 4.1")
@@ -338,10 +338,8 @@ def _read_validity(content: bytes) -> tuple[datetime, datetime]:
 
 def _read_tagged_extensions(data: bytes, tagged: Element) -> dict[str, ReadExtension]:
     """[3] EXPLICIT Extensions (RFC 5280 4.1.2.9)."""
-    listed = der.read_elements(data, tagged[2], tagged[3])
-    if len(listed) != 1 or listed[0][0] != Tag.SEQUENCE:
-        raise DerError("extensions are one SEQUENCE", code="der-wrong-tag", clause="RFC 5280 4.1.2.9")
-    elements = der.read_elements(data, listed[0][2], listed[0][3])
+    start, end = der.whole(data, Tag.SEQUENCE, tagged[2], tagged[3])
+    elements = der.read_elements(data, start, end)
     return _by_oid([data[start:end] for _, start, _, end in elements])
 
 

@@ -205,10 +205,8 @@ def read_oids(value: bytes) -> tuple[str, ...]:
 
 def read_subject_key_identifier(value: bytes) -> bytes:
     """SubjectKeyIdentifier (RFC 5280 4.2.1.2)."""
-    reader = Reader(value)
-    identifier = reader.read_octet_string()
-    reader.finish()
-    return identifier
+    start, end = der.whole(value, Tag.OCTET_STRING)
+    return value[start:end]
 
 
 def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
@@ -428,7 +426,7 @@ def read_extension(data: bytes) -> ReadExtension:
 
     Kept, since certificates of one profile share most of their extensions to the octet.
     """
-    start, end = der.whole_sequence(data)
+    start, end = der.whole(data, Tag.SEQUENCE)
     fields = der.read_elements(data, start, end)
     if not fields:
         raise DerError("an empty extension", code="der-wrong-tag", clause="RFC 5280 4.1")

@@ -145,7 +145,10 @@ def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:
 
 def _relative_names(name: bytes) -> list[bytes]:
     """The relative names of a DER Name, each a DER SET that is not looked into."""
-    return der.read_sequence(name, maximum_size=MAXIMUM_NAME_SIZE).read_rest()
+    if len(name) > MAXIMUM_NAME_SIZE:
+        raise NamingError(f"a name of more than {MAXIMUM_NAME_SIZE} octets", code="name-too-large")
+    start, end = der.whole(name, Tag.SEQUENCE)
+    return [name[begin:stop] for _, begin, _, stop in der.read_elements(name, start, end)]
 
 
 @kept

@@ -6,7 +6,7 @@ path.py finds the paths and looks up revocation; here the rules are applied in t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
@@ -70,7 +70,14 @@ class PathState:
 
     def for_subscriber(self) -> PathState:
         """A state that the path's last certificate can change; it narrows no names."""
-        return replace(self, policies=self.policies.copy())
+        return PathState(
+            self.explicit_policy,
+            self.inhibit_any_policy,
+            self.policy_mapping,
+            self.max_path_length,
+            self.policies.copy(),
+            self.names,
+        )
 
 
 # What the authorities of a path come to, where nothing speaks against them. Time and revocation have no part

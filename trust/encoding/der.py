@@ -284,12 +284,20 @@ def read_elements(data: bytes, start: int, end: int) -> list[Element]:
     return found
 
 
-def whole_sequence(data: bytes) -> tuple[int, int]:
-    """Where the content of the one SEQUENCE that `data` is begins and ends; trailing data is refused."""
-    reader = Reader(data, maximum_size=len(data))
-    start, end = reader._take(Tag.SEQUENCE)
+def whole(data: bytes, tag: int, start: int = 0, end: int | None = None) -> tuple[int, int]:
+    """Where the content of the one element between two offsets begins and ends; trailing data is refused."""
+    stop = len(data) if end is None else end
+    if stop - start >= 2 and data[start] == tag:
+        content, length = start + 2, data[start + 1]
+        if length >= _LONG_LENGTH:
+            content, length = _long_length(data, content, stop, length & 0x7F)
+        if content + length == stop:
+            return content, stop
+    # It is something else: the reader says what.
+    reader = Reader(data[start:stop], maximum_size=stop - start)
+    reader.read(tag)
     reader.finish()
-    return start, end
+    raise DerError("this is not one element", code="der-wrong-tag", clause="X.690 8.1")
 
 
 def _long_length(data: bytes, start: int, end: int, count: int) -> tuple[int, int]:
