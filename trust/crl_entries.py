@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from trust.certificate import MAXIMUM_SERIAL_NUMBER_BITS, read_extensions
+from trust.certificate import MAXIMUM_SERIAL_NUMBER_SIZE, read_extensions
 from trust.crl_extensions import CRLError
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
@@ -203,7 +203,7 @@ def _read_entry(entry: bytes, rules: EntryRules) -> tuple[bytes, Revocation, byt
     """One entry of any form: the key of its serial number, what it says, the certificate issuer it names."""
     reader = der.read_sequence(entry)
     serial_number = reader.read_integer()
-    if serial_number.bit_length() > MAXIMUM_SERIAL_NUMBER_BITS:
+    if serial_number.bit_length() > 8 * MAXIMUM_SERIAL_NUMBER_SIZE:
         raise DerError("a serial number has more than 20 octets", code="crl-malformed")
     revoked_at = reader.read_time()
     extensions = {} if reader.at_end else read_extensions(reader.enter())
