@@ -19,6 +19,7 @@ AT = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 ECDSA_SHA384 = bytes.fromhex("300a06082a8648ce3d040303")
+ECDSA_SHA512 = bytes.fromhex("300a06082a8648ce3d040304")
 RSA_SHA256 = bytes.fromhex("300d06092a864886f70d01010b0500")
 ED25519 = bytes.fromhex("300506032b6570")
 
@@ -40,6 +41,8 @@ class SampleSigner:
             self.algorithm = ED25519
         elif key.curve.name == "secp384r1":
             self.algorithm, self.digest = ECDSA_SHA384, hashes.SHA384()
+        elif key.curve.name == "secp521r1":
+            self.algorithm, self.digest = ECDSA_SHA512, hashes.SHA512()
         else:
             self.algorithm = ECDSA_SHA256
 
@@ -51,15 +54,18 @@ class SampleSigner:
         return self.key.sign(data, ec.ECDSA(self.digest))
 
 
+_CURVES = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
+
+
 @cache
 def signer(kind: str, number: int = 0) -> SampleSigner:
-    """The same key for the same kind ("rsa", "p256", "p384", "ed25519") and number throughout a run."""
+    """The same key for the same kind ("rsa", "p256", "p384", "p521", "ed25519") and number in a whole run."""
     del number
     if kind == "rsa":
         return SampleSigner(rsa.generate_private_key(65537, 2048))
     if kind == "ed25519":
         return SampleSigner(ed25519.Ed25519PrivateKey.generate())
-    return SampleSigner(ec.generate_private_key(ec.SECP256R1() if kind == "p256" else ec.SECP384R1()))
+    return SampleSigner(ec.generate_private_key(_CURVES[kind]()))
 
 
 def name(common_name: str) -> x509.Name:

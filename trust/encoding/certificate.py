@@ -36,6 +36,7 @@ class CertificateFields(NamedTuple):
 def encode_tbs_certificate(fields: CertificateFields) -> bytes:
     """DER TBSCertificate, version 3 (RFC 5280 4.1.2)."""
     check_serial_number(fields.serial_number)
+    validity = der.sequence(der.time(fields.not_valid_before), der.time(fields.not_valid_after))
     if fields.not_valid_after < fields.not_valid_before:
         raise EncodingError("the certificate would end before it begins", code="validity-order")
     _check_names(fields)
@@ -44,7 +45,7 @@ def encode_tbs_certificate(fields: CertificateFields) -> bytes:
         der.integer(fields.serial_number),
         fields.algorithm,
         fields.issuer,
-        der.sequence(der.time(fields.not_valid_before), der.time(fields.not_valid_after)),
+        validity,
         fields.subject,
         fields.public_key,
         der.explicit(3, encode_extensions(fields.extensions)) if fields.extensions else b"",

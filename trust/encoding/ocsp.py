@@ -153,13 +153,13 @@ def _nonce_extensions(number: int, nonce: bytes | None) -> bytes:
 def _single_response(answer: SingleAnswer) -> bytes:
     """DER SingleResponse."""
     cert_id, status, this_update, next_update, _, _ = answer
-    next_field = b""
+    this_field, next_field = der.generalized_time(this_update), b""
     if next_update is not None:
+        next_field = der.explicit(0, der.generalized_time(next_update))
         if next_update < this_update:
             raise EncodingError("nextUpdate precedes thisUpdate", code="ocsp-update-order")
-        next_field = der.explicit(0, der.generalized_time(next_update))
     cert_status = _GOOD if status is CertStatus.GOOD else _other_status(answer)
-    return der.sequence(cert_id, cert_status, der.generalized_time(this_update), next_field)
+    return der.sequence(cert_id, cert_status, this_field, next_field)
 
 
 def _other_status(answer: SingleAnswer) -> bytes:

@@ -49,6 +49,7 @@ def respond(answers, responder=None, nonce=None):
     return writer(responder or party("p256", "ocsp")).write(answers, produced_at=AT, nonce=nonce)
 
 
+NAIVE = AT.replace(tzinfo=None)
 GOOD, REVOKED, UNKNOWN = (
     lambda cid: SingleAnswer(cid, CertStatus.GOOD, AT, LATER),
     lambda cid: SingleAnswer(cid, CertStatus.REVOKED, AT, LATER, AT, CRLReason.KEY_COMPROMISE),
@@ -162,6 +163,9 @@ def test_what_is_no_error_status_is_refused(status):
         ([], None, "ocsp-empty"),
         ([SingleAnswer(b"0\0", CertStatus.REVOKED, AT, LATER)], None, "ocsp-revoked"),
         ([SingleAnswer(b"0\0", CertStatus.GOOD, LATER, AT)], None, "ocsp-update-order"),
+        ([SingleAnswer(b"0\0", CertStatus.GOOD, NAIVE, LATER)], None, "der-time"),
+        ([SingleAnswer(b"0\0", CertStatus.GOOD, AT, NAIVE)], None, "der-time"),
+        ([SingleAnswer(b"0\0", CertStatus.REVOKED, AT, LATER, NAIVE)], None, "der-time"),
         ([SingleAnswer(b"0\0", CertStatus.GOOD, AT, LATER)], b"", "ocsp-nonce"),
         ([SingleAnswer(b"0\0", CertStatus.GOOD, AT, LATER)], bytes(129), "ocsp-nonce"),
     ],
@@ -169,6 +173,22 @@ def test_what_is_no_error_status_is_refused(status):
 def test_bad_answers_are_not_written(answers, nonce, code):
     with pytest.raises(EncodingError) as caught:
         writer(party("p256", "ocsp")).write(answers, produced_at=AT, nonce=nonce)
+    assert caught.value.code == code
+
+
+def test_an_answer_produced_at_no_known_moment_is_not_written():
+    with pytest.raises(EncodingError) as caught:
+        writer(party("p256", "ocsp")).write([GOOD(b"0\0")], produced_at=NAIVE)
+    assert caught.value.code == "der-time"
+
+
+@pytest.mark.parametrize(
+    ("cert_ids", "nonce", "code"),
+    [([], None, "ocsp-empty"), ([b"0\0"], b"", "ocsp-nonce"), ([b"0\0"], bytes(129), "ocsp-nonce")],
+)
+def test_bad_requests_are_not_written(cert_ids, nonce, code):
+    with pytest.raises(EncodingError) as caught:
+        encode_ocsp_request(cert_ids, nonce)
     assert caught.value.code == code
 
 

@@ -1,0 +1,178 @@
+"""Extensions: identifiers of keys, and everything a standard forbids; test_profiles.py compares octets."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+
+from tests.trust.samples import signer
+from trust.encoding import der, extensions
+from trust.encoding import general_names as names
+from trust.encoding import subordinate_extensions as below
+from trust.encoding.der import DerError
+from trust.encoding.extensions import KeyUsage, PolicyInformation, UserNotice
+from trust.errors import EncodingError
+from trust.status import CRLReason
+from trust.vocabulary import ANY_POLICY
+
+URL = "http://localhost:8403/crl/00ff.crl"
+POINT = names.uniform_resource_identifier(URL)
+OID = "1.3.6.1.4.1.32473.1"
+
+
+def test_key_identifiers_are_the_librarys():
+    for kind in ("rsa", "p256", "ed25519"):
+        key = signer(kind)
+        expected = x509.SubjectKeyIdentifier.from_public_key(key.key.public_key()).digest
+        assert extensions.key_identifier(key.public_key) == expected
+
+
+def test_an_authority_key_identifier_takes_the_identifier_itself():
+    key = signer("p256")
+    identifier = extensions.key_identifier(key.public_key)
+    assert extensions.authority_key_identifier(identifier) == extensions.authority_key_identifier(
+        key.public_key
+    )
+
+
+@pytest.mark.parametrize(
+    "public_key",
+    [
+        b"",
+        der.null(),
+        der.sequence(),
+        der.sequence(der.sequence()),
+        der.sequence(der.sequence(), der.bit_string(b"")[:-1] + b"\x04"),
+        der.sequence(der.sequence(), der.octet_string(b"\x00key")),
+        der.sequence(der.bit_string(b"key"), der.sequence()),
+        der.sequence(der.sequence(), der.bit_string(b"key"), der.null()),
+        der.sequence(der.sequence(), der.bit_string(b"key")) + b"\x00",
+        der.sequence(der.sequence(), der.bit_string(b"key"))[:-1],
+        der.implicit(0, der.sequence() + der.bit_string(b"key"), constructed=True),
+    ],
+)
+def test_what_is_no_key_has_no_identifier(public_key):
+    with pytest.raises(DerError):
+        extensions.key_identifier(public_key)
+
+
+def test_what_was_said_before_is_the_same_again():
+    first = extensions.crl_distribution_points(URL)
+    assert extensions.crl_distribution_points(URL) is first
+    assert extensions.crl_distribution_points(URL + "x") != first
+    assert extensions.basic_constraints(True, 1) != extensions.basic_constraints(True)
+
+
+FORBIDDEN = {
+    "no key usage": (extensions.key_usage, "extension-empty"),
+    "no extended key usage": (extensions.extended_key_usage, "extension-empty"),
+    "no policies": (extensions.certificate_policies, "extension-empty"),
+    "no alternative names": (extensions.subject_alternative_name, "extension-empty"),
+    "no names of the issuer": (extensions.issuer_alternative_name, "extension-empty"),
+    "no access": (extensions.authority_information_access, "extension-empty"),
+    "no distribution points": (extensions.distribution_points, "extension-empty"),
+    "no URL of a CRL": (extensions.crl_distribution_points, "distribution-point"),
+    "no URL of a delta CRL": (extensions.freshest_crl, "distribution-point"),
+    "no extensions at all": (lambda: extensions.encode_extensions([]), "extensions-empty"),
+    "no mappings": (below.policy_mappings, "extension-empty"),
+    "no constraint of policies": (below.policy_constraints, "extension-empty"),
+    "no constraint of names": (below.name_constraints, "extension-empty"),
+    "path length without CA": (lambda: extensions.basic_constraints(False, 1), "path-length"),
+    "negative path length": (lambda: extensions.basic_constraints(True, -1), "path-length"),
+    "DNS name that is not ASCII": (lambda: names.dns_name("中文.example"), "general-name"),
+    "empty DNS name": (lambda: names.dns_name(""), "general-name"),
+    "e-mail address that is not ASCII": (lambda: names.email_address("é@a.example"), "general-name"),
+    "URL that is not ASCII": (lambda: extensions.crl_distribution_points("http://é"), "general-name"),
+    "IP address that is none": (lambda: names.ip_address("127.0.0.256"), "general-name"),
+    "range as IP address": (lambda: names.ip_address("10.0.0.0/8"), "general-name"),
+    "range of IP addresses with stray bits": (lambda: names.ip_network("10.0.0.1/8"), "general-name"),
+    "mask of IP addresses that is none": (lambda: names.ip_network("10.0.0.0/33"), "general-name"),
+    "range as alternative name": (
+        lambda: extensions.subject_alternative_name(others=[names.ip_network("10.0.0.0/8")]),
+        "general-name",
+    ),
+    "range as name of the issuer": (
+        lambda: extensions.issuer_alternative_name(names.ip_network("::/0")),
+        "general-name",
+    ),
+    "address as constraint": (
+        lambda: below.name_constraints(permitted=[names.ip_address("10.0.0.0")]),
+        "general-name",
+    ),
+    "address as exclusion": (
+        lambda: below.name_constraints(excluded=[names.ip_address("::1")]),
+        "general-name",
+    ),
+    "registered identifier that is none": (lambda: names.registered_id("1.40"), "der-oid"),
+    "other name of no kind": (lambda: names.other_name("", der.null()), "der-oid"),
+    "policy that is no OID": (lambda: extensions.certificate_policies("not an oid"), "der-oid"),
+    "purpose that is no OID": (lambda: extensions.extended_key_usage("1"), "der-oid"),
+    "policy twice": (lambda: extensions.certificate_policies(OID, PolicyInformation(OID)), "policy-repeated"),
+    "practice statement that is not ASCII": (
+        lambda: extensions.certificate_policies(PolicyInformation(OID, ("http://é",))),
+        "der-string",
+    ),
+    "notice that is too long": (
+        lambda: extensions.certificate_policies(PolicyInformation(OID, (), (UserNotice("字" * 201),))),
+        "user-notice",
+    ),
+    "organisation that is too long": (
+        lambda: extensions.certificate_policies(PolicyInformation(OID, (), (UserNotice("", "字" * 201),))),
+        "user-notice",
+    ),
+    "notices of nobody": (
+        lambda: extensions.certificate_policies(PolicyInformation(OID, (), (UserNotice("x", "", (1,)),))),
+        "user-notice",
+    ),
+    "mapping of anyPolicy": (lambda: below.policy_mappings((OID, ANY_POLICY)), "policy-mapping-any"),
+    "mapping to anyPolicy": (lambda: below.policy_mappings((ANY_POLICY, OID)), "policy-mapping-any"),
+    "negative policy constraint": (lambda: below.policy_constraints(-1), "certificate-count"),
+    "negative mapping constraint": (lambda: below.policy_constraints(0, -1), "certificate-count"),
+    "negative inhibition": (lambda: below.inhibit_any_policy(-1), "certificate-count"),
+    "distribution point of reasons alone": (
+        lambda: extensions.distribution_point(reasons=[CRLReason.SUPERSEDED]),
+        "distribution-point",
+    ),
+    "distribution point with two names": (
+        lambda: extensions.distribution_point([POINT], relative_name=der.set_of()),
+        "distribution-point",
+    ),
+    "reason that limits no CRL": (
+        lambda: extensions.distribution_point([POINT], reasons=[CRLReason.REMOVE_FROM_CRL]),
+        "reason-flags",
+    ),
+    "unspecified reason": (
+        lambda: extensions.distribution_point([POINT], reasons=[CRLReason.UNSPECIFIED]),
+        "reason-flags",
+    ),
+}
+
+
+@pytest.mark.parametrize(("write", "code"), FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_what_the_standards_forbid_is_not_written(write, code):
+    with pytest.raises(EncodingError) as caught:
+        write()
+    assert caught.value.code == code
+
+
+def test_criticality_is_that_of_rfc_5280():
+    critical = [
+        extensions.basic_constraints(True),
+        extensions.key_usage(KeyUsage.KEY_CERT_SIGN),
+        below.name_constraints([names.dns_name("a.example")]),
+        below.policy_mappings((OID, OID)),
+        below.policy_constraints(0),
+        below.inhibit_any_policy(0),
+    ]
+    assert all(extension.critical for extension in critical)
+    others = [
+        extensions.subject_key_identifier(signer("p256").public_key),
+        extensions.authority_key_identifier(signer("p256").public_key),
+        extensions.crl_distribution_points(URL),
+        extensions.freshest_crl(URL),
+        extensions.authority_information_access(ocsp=[URL]),
+        extensions.certificate_policies(OID),
+        extensions.issuer_alternative_name(POINT),
+        extensions.ocsp_no_check(),
+    ]
+    assert not any(extension.critical for extension in others)
