@@ -66,7 +66,7 @@ def _generate(session: pkcs11.Session, key: TokenKey, algorithm: KeyAlgorithm) -
         return
     if algorithm not in _CURVES:
         raise KeyTokenError(
-            f"{key}: {algorithm.value} keys cannot be made on a token; choose p256, p384 or rsa3072",
+            f"{key}: {algorithm.value} keys cannot be made on a token; choose p256, p384, rsa3072 or ed25519",
             code="key-algorithm",
         )
     kind, curve = _CURVES[algorithm]

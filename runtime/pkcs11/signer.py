@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pkcs11
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pkcs11 import MGF, Mechanism
 
@@ -59,8 +59,11 @@ class TokenSigner:
             raise KeyTokenError(f"{key}: cannot sign here ({error})", code="key-unsupported") from None
         loaded = load_public_key(self.public_key)
         digest = digest_for(loaded)
+        method = _method(loaded, digest, pss=pss)
+        if method is None:
+            raise KeyTokenError(f"{key}: keys of this kind do not sign on a token", code="key-unsupported")
+        self._method = method
         self.algorithm = algorithm_for(self.public_key, digest.label, pss=pss)
-        self._method = _method(loaded, digest, pss=pss)
         self._check_itself()
 
     def sign(self, data: bytes) -> bytes:
@@ -109,15 +112,18 @@ class TokenSigner:
             ) from error
 
 
-def _method(key: PublicKey, digest: DigestAlgorithm, *, pss: bool) -> _Method:
-    """The mechanism for a kind of key (PKCS #11 2.40 mechanisms, 2.1.6, 2.1.10, 2.3.6; 3.0, 2.3.15)."""
+def _method(key: PublicKey, digest: DigestAlgorithm, *, pss: bool) -> _Method | None:
+    """The mechanism for a kind of key (PKCS #11 2.40 mechanisms, 2.1.6, 2.1.10, 2.3.6; 3.0, 2.3.15).
+
+    None for what the standard has no mechanism for: SM2 is every maker's own.
+    """
     if isinstance(key, ec.EllipticCurvePublicKey):
         return _Method(Mechanism.ECDSA, digest.digest, _encode_ecdsa)
     if isinstance(key, rsa.RSAPublicKey) and pss:
         return _Method(Mechanism.RSA_PKCS_PSS, digest.digest, parameter=_PSS_PARAMETERS[digest])
     if isinstance(key, rsa.RSAPublicKey):
         return _Method(Mechanism.RSA_PKCS, lambda data: _digest_info(digest, data))
-    return _Method(Mechanism.EDDSA, bytes)
+    return _Method(Mechanism.EDDSA, bytes) if isinstance(key, ed25519.Ed25519PublicKey) else None
 
 
 def _digest_info(digest: DigestAlgorithm, data: bytes) -> bytes:

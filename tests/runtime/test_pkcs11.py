@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa
 from pkcs11 import KeyType, MechanismFlag
 
 from runtime.errors import KeyFileError, KeyTokenError
@@ -22,7 +23,8 @@ from trust.errors import TrustError
 from trust.signer import Signer
 
 DATA = b"what is signed" * 1000
-ON_TOKENS = [algorithm for algorithm in KeyAlgorithm if algorithm is not KeyAlgorithm.ML_DSA_65]
+NOT_ON_TOKENS = [KeyAlgorithm.ML_DSA_65, KeyAlgorithm.SM2]
+ON_TOKENS = [algorithm for algorithm in KeyAlgorithm if algorithm not in NOT_ON_TOKENS]
 
 
 @pytest.fixture
@@ -158,9 +160,10 @@ def test_an_existing_key_is_not_made_over(hsm, signer):
     assert_signs(signer)
 
 
-def test_a_kind_of_key_no_token_makes_is_refused(hsm):
+@pytest.mark.parametrize("algorithm", NOT_ON_TOKENS)
+def test_a_kind_of_key_no_token_makes_is_refused(hsm, algorithm):
     with pytest.raises(KeyTokenError) as caught:
-        make_signer(hsm.key(), KeyAlgorithm.ML_DSA_65, hsm.pin_file)
+        make_signer(hsm.key(), algorithm, hsm.pin_file)
     assert caught.value.code == "key-algorithm"
 
 
@@ -410,6 +413,11 @@ def test_a_key_that_wants_the_pin_each_time_is_refused(hsm):
 def test_a_key_too_weak_or_unknown_is_refused(hsm, kind):
     hsm.make_pair(kind, "weak", "04", "--usage-sign")
     assert refusal(hsm.key("weak")).code == "key-unsupported"
+
+
+def test_a_kind_of_key_that_signs_nothing_here_is_refused(hsm):
+    imported(hsm, dsa.generate_private_key(2048))
+    assert refusal(hsm.key("imported")).code == "key-unsupported"
 
 
 def test_the_public_key_of_another_key_is_noticed_at_once(hsm, signer):

@@ -1,0 +1,103 @@
+"""An authority whose issuing key lies on a PKCS#11 token: by setting alone, from ceremony to server."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.ca.desk import CardBox
+from tests.ca.test_cli import Shell, ceremony_file
+from tests.runtime.authority import free_port
+from tests.softhsm import SoftHSM
+
+KEY_FILE = 'issuing_key = "ca/keys/issuing.p8"'
+START_SECONDS = 60.0
+
+
+@pytest.fixture
+def hsm(tmp_path, monkeypatch):
+    return SoftHSM(tmp_path / "hsm", monkeypatch)
+
+
+@pytest.fixture
+def shell(tmp_path, hsm):
+    """A shell whose settings name the token, and the ceremony's file."""
+    state = tmp_path / "state"
+    file = ceremony_file(state)
+    shell = Shell(state, CardBox())
+    text = shell.settings.read_text()
+    assert text.count(KEY_FILE) == 1
+    shell.settings.write_text(text.replace(KEY_FILE, f'issuing_key = "{hsm.uri()}"'))
+    shell.ceremony_file = file
+    return shell
+
+
+def test_the_ceremony_makes_the_issuing_key_on_the_token(hsm, shell):
+    dry = shell.run("init", shell.ceremony_file, "--dry-run")
+    assert "issuing key (p256) -> key 'issuing' on token 'city'" in dry
+    assert "issuing" not in hsm.tool("--list-objects")
+    assert "the ceremony is closed" in shell.run("init", shell.ceremony_file)
+    assert "never extract" in hsm.tool("--list-objects", "--type", "privkey")
+    assert not (shell.state / "ca/keys/issuing.p8").exists()
+    assert "number 2" in shell.run("crl", "--publish")
+    assert shell.refuse("init", shell.ceremony_file) == "ceremony-held"
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_key_already_on_the_token_stops_the_ceremony_before_it_begins(hsm, shell, words):
+    hsm.make_pair("EC:prime256v1", "issuing", "01", "--usage-sign")
+    assert shell.refuse("init", shell.ceremony_file, *words) == "ceremony-held"
+    assert not (shell.state / "offline/root.p8").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_token_that_does_not_open_stops_the_ceremony_before_it_begins(hsm, shell, words):
+    hsm.pin_file.write_text("a wrong PIN\n")
+    assert shell.refuse("init", shell.ceremony_file, *words) == "pin-wrong"
+    assert not (shell.state / "offline/root.p8").exists()
+
+
+def healthy(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+@pytest.mark.slow
+def test_the_issuing_process_serves_with_the_key_on_the_token(hsm, shell):
+    """granian forks the worker that opens the token; its jobs run in a thread of their own."""
+    shell.run("init", shell.ceremony_file)
+    port = free_port()
+    shell.settings.write_text(shell.settings.read_text().replace("8402", str(port)))
+    command = [sys.executable, "-m", "tongxing", "serve", "ca", "--settings", str(shell.settings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not healthy(port):
+                assert process.poll() is None, process.stdout.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(START_SECONDS) == 0, process.stdout.read()
+
+
+@pytest.mark.slow
+def test_the_issuing_process_says_why_it_does_not_start_without_its_token(hsm, shell):
+    shell.run("init", shell.ceremony_file)
+    hsm.take_out()
+    command = [sys.executable, "-m", "tongxing", "serve", "ca", "--settings", str(shell.settings)]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_SECONDS)
+    assert outcome.returncode != 0
+    assert "error (module-unusable): " in outcome.stderr
+    assert "Traceback" not in outcome.stderr
