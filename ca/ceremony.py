@@ -27,6 +27,7 @@ from ca.ceremony_plan import (
     ServiceOrder,
     check_plan,
     describe,
+    service_key_algorithm,
 )
 from ca.context import SERVICE
 from ca.errors import CeremonyError
@@ -47,7 +48,7 @@ from ca.service import CertificateAuthority
 from ca.settings import AuthoritySettings
 from runtime.database import Database
 from runtime.key_file import load_private_key, save_private_key
-from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, make_signer
+from runtime.keys import KeySigner, generate_private_key, make_signer
 from runtime.migration import migrate
 from runtime.secret_file import read_passphrase, write_secret
 from trust.certificate import Certificate
@@ -171,20 +172,20 @@ def issue_service_certificates(
 ) -> None:
     """Make a service's keys, certify them, and write both; only while the ceremony lasts."""
     passphrase = ensure_passphrase(service.passphrase_file)
+    issuing = authority.context.issuer.certificate
     orders, keys = [], []
     for order in service.certificates:
-        key = generate_private_key(KeyAlgorithm.P256)
+        key = generate_private_key(service_key_algorithm(order.profile, issuing))
         names = _alternative_names(service, order.profile)
         subject = service_subject(order.common_name, authority.context.settings.authority_name)
         request = sign_request(subject, KeySigner(key))
         orders.append(CertificateOrder(order.profile, request, SubjectDescription(order.common_name), names))
         keys.append(key)
     issued = authority.issue_in_ceremony(f"service {service.name}", orders, at=at)
-    issuing = authority.context.issuer.certificate.pem
     for order, key, certificate in zip(service.certificates, keys, issued.certificates, strict=True):
         save_private_key(key, service.keys_directory / f"{order.profile}.p8", passphrase)
         _write_new(
-            service.keys_directory / f"{order.profile}.pem", Certificate.parse(certificate).pem + issuing
+            service.keys_directory / f"{order.profile}.pem", Certificate.parse(certificate).pem + issuing.pem
         )
 
 

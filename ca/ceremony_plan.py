@@ -11,8 +11,11 @@ from ca.profiles import Slot, profile_named
 from ca.settings import AuthoritySettings
 from runtime.keys import KeyAlgorithm, key_exists
 from trust.certificate import Certificate
+from trust.public_key import KeyKind, key_strength
 
-AUTHORITY_ALGORITHMS = (KeyAlgorithm.P256, KeyAlgorithm.RSA3072)
+AUTHORITY_ALGORITHMS = (KeyAlgorithm.P256, KeyAlgorithm.RSA3072, KeyAlgorithm.SM2)
+# What speaks TLS keeps P-256 under every authority: neither Python's nor the server's TLS knows SM2.
+_TLS_PROFILES = frozenset(("tls-server", "tls-client"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class CeremonyResult:
     steps: tuple[str, ...]
 
 
+def service_key_algorithm(profile: str, issuing: Certificate) -> KeyAlgorithm:
+    """The kind of key a service's certificate gets: SM2 where the authority's is SM2, but for TLS."""
+    national = key_strength(issuing.public_key).kind is KeyKind.SM2
+    return KeyAlgorithm.SM2 if national and profile not in _TLS_PROFILES else KeyAlgorithm.P256
+
+
 def describe(plan: CeremonyPlan, settings: AuthoritySettings) -> list[str]:
     """Say, line by line, what the ceremony would make; nothing is made."""
     lines = [
@@ -98,7 +107,7 @@ def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
                 code="ceremony-held",
             )
     if plan.algorithm not in AUTHORITY_ALGORITHMS:
-        raise CeremonyError("the authority's keys are p256 or rsa3072", code="ceremony-algorithm")
+        raise CeremonyError("the authority's keys are p256, rsa3072 or sm2", code="ceremony-algorithm")
     for officer in plan.officers:
         check_roles(officer.roles)
     requesters = [officer for officer in plan.officers if OfficerRole.REGISTRATION in officer.roles]

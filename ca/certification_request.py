@@ -19,6 +19,7 @@ from trust.encoding import der
 from trust.errors import TrustError
 from trust.names import names_match
 from trust.public_key import load_public_key
+from trust.sm2 import SM2PublicKey
 
 MAXIMUM_REQUEST_BYTES = 16 * 1024
 MINIMUM_RSA_BITS = 2048
@@ -91,11 +92,11 @@ def check_key(public_key: bytes) -> None:
         raise CertificationRequestError(f"the key is not usable: {error}", code="key-refused") from error
     if isinstance(key, rsa.RSAPublicKey):
         _check_rsa(key)
-    elif not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
-        key.curve, ec.SECP256R1 | ec.SECP384R1
+    elif not isinstance(key, SM2PublicKey) and not (
+        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
     ):
         raise CertificationRequestError(
-            "only EC P-256 and P-384 and RSA keys are certified; make another key", code="key-refused"
+            "only EC P-256 and P-384, SM2 and RSA keys are certified; make another key", code="key-refused"
         )
 
 

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from OpenSSL import crypto
 
 from ca.errors import PublicationError
+from trust.errors import TrustError
+from trust.sm2 import OID_SM2_WITH_SM3, SM2_POINT_SIZE, SM2PublicKey
 
 _CERTIFICATE_REVOKED = 23  # X509_V_ERR_CERT_REVOKED
 
@@ -41,8 +44,8 @@ def verify_crl(
     try:
         loaded = x509.load_der_x509_crl(crl)
         issuer = x509.load_der_x509_certificate(issuers[-1])
-        sound = loaded.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
+        sound = _is_signed_by(loaded, issuer)
+    except (ValueError, TypeError, UnsupportedAlgorithm, TrustError) as error:
         raise PublicationError(f"the new CRL cannot be read: {error}", code="crl-not-accepted") from error
     if not sound or loaded.issuer != issuer.subject:
         raise PublicationError("the new CRL is not signed by its issuer", code="crl-not-accepted")
@@ -55,6 +58,22 @@ def verify_crl(
         raise PublicationError(
             "OpenSSL does not see a revoked certificate in the new CRL", code="crl-not-accepted"
         )
+
+
+def _is_signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Whether the issuer's key made the CRL's signature.
+
+    The library cuts out what was signed, whatever the algorithm, but does not know SM2: such a signature goes
+    to libcrypto, with the key as OpenSSL read it.
+    """
+    if crl.signature_algorithm_oid.dotted_string != OID_SM2_WITH_SM3:
+        return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+    key = crypto.dump_publickey(crypto.FILETYPE_ASN1, crypto.X509.from_cryptography(issuer).get_pubkey())
+    try:
+        SM2PublicKey(key[-SM2_POINT_SIZE:]).verify(crl.signature, crl.tbs_certlist_bytes)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _verdict(

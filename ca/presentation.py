@@ -14,7 +14,7 @@ from trust.encoding import der
 from trust.encoding.certificate import assemble
 from trust.encoding.extensions import KeyUsage
 from trust.names import NameAttribute
-from trust.public_key import load_public_key
+from trust.public_key import key_strength, load_public_key
 from trust.vocabulary import ExtendedKeyUsage
 
 _GROUP = 8
@@ -92,4 +92,6 @@ def _key_of(public_key: bytes) -> str:
     key = load_public_key(public_key)
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA {key.key_size}"
-    return f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else "Ed25519"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return key_strength(public_key).kind.value

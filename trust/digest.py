@@ -45,6 +45,10 @@ _HASHES: dict[DigestAlgorithm, hashes.HashAlgorithm] = {
     DigestAlgorithm.SHA512: hashes.SHA512(),
     DigestAlgorithm.SM3: hashes.SM3(),
 }
+# What a message or a timestamp may be over today; MD5, SHA-1 and SHA-224 are refused by name.
+MESSAGE_DIGESTS = frozenset(
+    (DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512, DigestAlgorithm.SM3)
+)
 _DIGEST_BY_OID = {digest.oid: digest for digest in DigestAlgorithm}
 _DIGEST_BY_LABEL = {digest.label: digest for digest in DigestAlgorithm}
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from trust.digest import DigestAlgorithm, parse_digest_algorithm
+from trust.digest import MESSAGE_DIGESTS, DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.cms import AttributeType
 from trust.encoding.der import DerError, Reader, Tag
@@ -19,9 +19,6 @@ from trust.errors import TrustError
 
 MAXIMUM_ATTRIBUTES: Final = 32
 MAXIMUM_SIGNED_ATTRIBUTES_SIZE: Final = 64 * 1024
-
-# Digests a message may be signed with today; MD5 and SHA-1 are refused by name.
-_ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 
 
 class CMSError(TrustError):
@@ -101,7 +98,7 @@ def set_members(encoded: bytes) -> list[bytes]:
 def accepted_digest(identifier: bytes) -> DigestAlgorithm:
     """The digest algorithm, refused when it is one of yesterday."""
     digest = parse_digest_algorithm(identifier)
-    if digest not in _ACCEPTED_DIGESTS:
+    if digest not in MESSAGE_DIGESTS:
         raise CMSError(
             f"signed with {digest.label}, which is not accepted; sign with sha256 or better",
             code="cms-weak-digest",

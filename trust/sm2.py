@@ -30,7 +30,7 @@ _P: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
 _B: Final = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
 _N: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 _COORDINATE_SIZE: Final = 32
-_POINT_SIZE: Final = 1 + 2 * _COORDINATE_SIZE
+SM2_POINT_SIZE: Final = 1 + 2 * _COORDINATE_SIZE
 _UNCOMPRESSED: Final = 0x04
 # AlgorithmIdentifier { id-ecPublicKey, the SM2 curve } (RFC 5480 2.1.1).
 _KEY_ALGORITHM: Final = der.sequence(der.oid("1.2.840.10045.2.1"), der.oid(OID_SM2_CURVE))
@@ -74,7 +74,7 @@ class SM2PublicKey:
 
     def __init__(self, point: bytes) -> None:
         """Take an uncompressed point; ValueError when it is none, or not on the curve."""
-        if len(point) != _POINT_SIZE or point[0] != _UNCOMPRESSED:
+        if len(point) != SM2_POINT_SIZE or point[0] != _UNCOMPRESSED:
             raise ValueError("an SM2 key is an uncompressed point of 65 octets")
         x = int.from_bytes(point[1 : 1 + _COORDINATE_SIZE], "big")
         y = int.from_bytes(point[1 + _COORDINATE_SIZE :], "big")
@@ -108,7 +108,7 @@ class SM2PrivateKey:
 
     def public_key(self) -> SM2PublicKey:
         """The public half."""
-        return SM2PublicKey(_library.get().encode_public_key(self._key)[-_POINT_SIZE:])
+        return SM2PublicKey(_library.get().encode_public_key(self._key)[-SM2_POINT_SIZE:])
 
     @classmethod
     def generate(cls) -> SM2PrivateKey:

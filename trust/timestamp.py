@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from trust.certificate import Certificate, CertificateError, read_extensions
 from trust.cms import ContentType, SignedDataFacts, parse_signed_data, verify_signed_data
-from trust.digest import DigestAlgorithm, parse_digest_algorithm
+from trust.digest import MESSAGE_DIGESTS, DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
@@ -25,7 +25,6 @@ from trust.vocabulary import ExtendedKeyUsage, ExtensionOID
 MAXIMUM_RESPONSE_SIZE = 256 * 1024
 _VERSION_1 = 1
 _GRANTED = frozenset((0, 1))
-_ACCEPTED_DIGESTS = frozenset((DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512))
 
 
 class TimestampError(TrustError):
@@ -183,7 +182,7 @@ def verify_timestamp_token(
     """
     info = token.info
     # 1. The imprint is ours, by a digest that still counts.
-    if info.digest_algorithm not in _ACCEPTED_DIGESTS or digest_algorithm not in (
+    if info.digest_algorithm not in MESSAGE_DIGESTS or digest_algorithm not in (
         None,
         info.digest_algorithm,
     ):

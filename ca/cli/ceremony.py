@@ -10,6 +10,7 @@ import click
 
 from ca.ceremony import initialise, renew_root_crl
 from ca.ceremony_plan import (
+    AUTHORITY_ALGORITHMS,
     CeremonyPlan,
     OfficerOrder,
     ServiceCertificateOrder,
@@ -32,14 +33,14 @@ from runtime.secret_file import read_passphrase
 from runtime.settings import load_settings, read_document
 from trust.errors import TrustError
 
-_ALGORITHMS = [KeyAlgorithm.P256.value, KeyAlgorithm.RSA3072.value]
+_ALGORITHMS = [algorithm.value for algorithm in AUTHORITY_ALGORITHMS]
 
 
 @click.command("init")
 @click.argument("ceremony_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--algorithm", type=click.Choice(_ALGORITHMS), default=_ALGORITHMS[0], show_default=True,
-    help="Kind of the root's and the issuing CA's key.",
+    help="Kind of the root's and the issuing CA's key; sm2 is also the services', but for TLS.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say what would be made.")
 @settings_option

@@ -11,14 +11,18 @@ from trust.algorithms import algorithm_for, verify_signature
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.public_key import load_public_key
+from trust.sm2 import SM2PublicKey
 
 USUAL_DIGEST: Final = "sha256"
 _LONGER_DIGEST: Final = "sha384"
+_NATIONAL_DIGEST: Final = "sm3"
 
 
 def signature_digest(public_key: bytes) -> str:
-    """The digest a key signs with: SHA-384 for P-384, SHA-256 for every other (SP 800-78-5 table 4)."""
+    """The digest a key signs with: SHA-384 for P-384, SM3 for SM2, SHA-256 else (SP 800-78-5 table 4)."""
     key = load_public_key(public_key)
+    if isinstance(key, SM2PublicKey):
+        return _NATIONAL_DIGEST
     longer = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1)
     return _LONGER_DIGEST if longer else USUAL_DIGEST
 

@@ -297,14 +297,16 @@ def ceremony_file(state):
     return path
 
 
-def test_init(tmp_path):
+@pytest.mark.parametrize("algorithm", ["rsa3072", "sm2"])
+def test_init(tmp_path, algorithm):
     state = tmp_path / "state"
     file = ceremony_file(state)
     shell = Shell(state, CardBox())
-    dry = shell.run("init", file, "--dry-run")
+    dry = shell.run("init", file, "--algorithm", algorithm, "--dry-run")
+    assert f"root key ({algorithm})" in dry
     assert "nothing was made" in dry
     assert not (state / "trust").exists()
-    output = shell.run("init", file, "--algorithm", "rsa3072")
+    output = shell.run("init", file, "--algorithm", algorithm)
     assert "the ceremony is closed" in output
     assert (state / "va/keys/ocsp-responder.pem").exists()
     assert set(shell.door.box.cards) == {"chenjing", "zhaoqiang", "sunli"}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from trust.digest import DigestAlgorithm, parse_digest_algorithm
+from trust.digest import MESSAGE_DIGESTS, DigestAlgorithm, parse_digest_algorithm
 from trust.encoding import der
 from trust.encoding.cms import ContentType, assemble_signed_data, digest_for, signed_attributes
 from trust.encoding.der import DerError, Reader, Tag
@@ -21,7 +21,6 @@ from trust.signer import Signer
 
 MAXIMUM_REQUEST_SIZE: Final = 16 * 1024
 _VERSION_1: Final = 1
-_ACCEPTED_DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 
 
 class PKIStatus(IntEnum):
@@ -105,7 +104,7 @@ def _read_imprint(imprint: bytes) -> tuple[DigestAlgorithm, bytes]:
     algorithm = parse_digest_algorithm(reader.read_raw(Tag.SEQUENCE))
     digest = reader.read_octet_string()
     reader.finish()
-    if algorithm not in _ACCEPTED_DIGESTS:
+    if algorithm not in MESSAGE_DIGESTS:
         message = f"{algorithm.label} is not accepted; use sha256 or better"
         raise _refusal(PKIFailureInfo.BAD_ALG, message)
     if len(digest) != algorithm.new().digest_size:
