@@ -59,7 +59,7 @@ class RevocationFetcher:
         # Jitter need not be unpredictable.
         backoff = Backoff(self._policy.backoff, random.random)
         self._ocsp = OCSPSource(fetcher, self._policy, backoff, in_background)
-        self._crls = CRLSource(fetcher, self._policy, backoff, in_background)
+        self._crls = CRLSource(fetcher, self._policy, backoff, in_background, self._authorities)
         self._issuers = (
             IssuerSource(fetcher, self._policy.issuers, backoff, in_background)
             if self._policy.issuers is not None

@@ -31,6 +31,7 @@ from trust.extensions import (
     PolicyConstraints,
     ReadExtension,
     read_extension,
+    uris_of,
 )
 from trust.keeping import kept
 from trust.names import NameAttribute, decode_name, decode_relative_names, name_to_text, names_match
@@ -218,10 +219,14 @@ class Certificate:
         return self._content(ExtensionOID.CRL_DISTRIBUTION_POINTS) or ()
 
     @property
+    def freshest_crl(self) -> tuple[DistributionPoint, ...]:
+        """Where delta CRLs are published (RFC 5280 4.2.1.15)."""
+        return self._content(ExtensionOID.FRESHEST_CRL) or ()
+
+    @property
     def crl_urls(self) -> tuple[str, ...]:
-        """Where the CRL is published, by http or https."""
-        names = (name for point in self.distribution_points for name in point.full_name)
-        return tuple(name.text for name in names if name.kind is GeneralNameKind.URI)
+        """Where CRLs are published, by http or https or otherwise."""
+        return uris_of(self.distribution_points)
 
     @property
     def ocsp_urls(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -343,6 +343,12 @@ def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     if not points:
         raise DerError("no distribution points", code="distribution-points", clause="RFC 5280 4.2.1.13")
     return tuple(points)
+
+
+def uris_of(points: Iterable[DistributionPoint]) -> tuple[str, ...]:
+    """The addresses that distribution points name."""
+    names = (name for point in points for name in point.full_name)
+    return tuple(name.text for name in names if name.kind is GeneralNameKind.URI)
 
 
 def _read_distribution_point(reader: Reader) -> DistributionPoint:

@@ -1,12 +1,15 @@
 """CRLs from their distribution points (RFC 5280 4.2.1.13): fetched conditionally, kept within policy.
 
-Which kinds there are (complete, delta, indirect) is the validation's to judge: lists of every kind that the
-certificate or its base list points to are brought together.
+Whether a list counts, and with which delta, is the validation's to judge: lists of every kind that the
+certificate or a complete list points to are brought together. Signatures are looked at for two reasons only:
+pointers in a list are followed when an authority we know signed it, and such a list gives way to none that
+is older or forged.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,12 +18,21 @@ from runtime import metrics
 from runtime.cache import Fresh, FreshCache, InBackground
 from runtime.errors import RuntimeServiceError
 from runtime.evidence.backoff import Backoff
-from runtime.evidence.download import NO_VALIDATORS, Downloader, RestingError, Validators, fetchable
+from runtime.evidence.download import (
+    NO_VALIDATORS,
+    Downloader,
+    EvidenceError,
+    RestingError,
+    Validators,
+    fetchable,
+)
 from runtime.evidence.policy import RevocationFetchPolicy
 from runtime.fetch import Fetcher
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, load_crl
 from trust.errors import TrustError
+from trust.extensions import uris_of
+from trust.names import names_match
 
 _LOG = logging.getLogger(__name__)
 _KIND = "crl"
@@ -32,10 +44,11 @@ _SHORTEST_REFRESH = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class _Held:
-    """A list at hand and what its server calls this version of it."""
+    """A list at hand, what its server calls this version of it, and whether a known authority signed it."""
 
     crl: CertificateRevocationList
     validators: Validators
+    authentic: bool
 
 
 class CRLSource:
@@ -47,19 +60,27 @@ class CRLSource:
         policy: RevocationFetchPolicy,
         backoff: Backoff,
         in_background: InBackground,
+        authorities: Sequence[Certificate],
     ) -> None:
         self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
         self._policy = policy
+        self._authorities = authorities
         self._crls: FreshCache[_Held | None] = FreshCache(
             _MAXIMUM_CRLS, in_background, partial(metrics.observe_stale, _KIND)
         )
 
     def crls_about(self, certificate: Certificate, at: datetime) -> list[CertificateRevocationList]:
-        """Return the CRLs of the certificate's distribution points, indirect ones too."""
-        found = (
-            self._crls.get(url, at, partial(self._fetch, url, at)) for url in fetchable(certificate.crl_urls)
-        )
-        return [held.crl for held in found if held is not None]
+        """Return the CRLs of the certificate's distribution points, indirect ones too, and their deltas."""
+        complete = self._lists(certificate.crl_urls, at)
+        # RFC 5280 4.2.1.15, 5.2.6: the certificate or the complete list says where the delta is.
+        points = [certificate.freshest_crl, *(held.crl.freshest_crl for held in complete if held.authentic)]
+        urls = (url for listed in points for url in uris_of(listed))
+        return [held.crl for held in (*complete, *self._lists(urls, at))]
+
+    def _lists(self, urls: Iterable[str], at: datetime) -> list[_Held]:
+        """The lists at these addresses, those that can be had."""
+        found = (self._crls.get(url, at, partial(self._fetch, url, at)) for url in fetchable(urls))
+        return [held for held in found if held is not None]
 
     def _fetch(self, url: str, at: datetime) -> Fresh[_Held | None]:
         """Fetch one list; when that fails the last one serves on while it is current."""
@@ -86,12 +107,26 @@ class CRLSource:
         """The list that came, or the last one where it is the same or was newer already."""
         if last is not None and body in (None, last.crl.der):
             # The index of a large list is costly: the same list keeps its object.
-            return _Held(last.crl, validators)
+            return _Held(last.crl, validators, last.authentic)
         crl = load_crl(body or b"")
-        if last is not None and _is_current(last.crl, at) and crl.this_update < last.crl.this_update:
-            _LOG.warning("%s: an older list than the one at hand came; it is passed over", url)
-            return last
-        return _Held(crl, validators)
+        held = _Held(crl, validators, self._is_authentic(crl, at))
+        if last is not None and last.authentic and _is_current(last.crl, at):
+            if not held.authentic:
+                raise EvidenceError(f"{url}: a list came that nobody we know signed", code="crl-forged")
+            if crl.this_update < last.crl.this_update:
+                raise EvidenceError(f"{url}: an older list than the one at hand came", code="crl-older")
+        return held
+
+    def _is_authentic(self, crl: CertificateRevocationList, at: datetime) -> bool:
+        """Whether an authority we know signed the list."""
+        for authority in self._authorities:
+            try:
+                if names_match(authority.subject, crl.issuer):
+                    crl.verify(authority.public_key, at)
+                    return True
+            except TrustError:
+                continue
+        return False
 
     def _fresh(self, held: _Held, lifetime: timedelta | None, at: datetime) -> Fresh[_Held | None]:
         """Until when the list is not asked for again, and until when it serves meanwhile."""

@@ -54,7 +54,8 @@ class Responder:
     wait: threading.Event | None = None
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[Mapping[str, str]] = field(default_factory=list)
-    issuers: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    crl_extensions: list[x509.ExtensionType] = field(default_factory=list)
 
     def ocsp(self, request_der: bytes) -> bytes:
         request = ocsp.load_der_ocsp_request(request_der)
@@ -77,10 +78,11 @@ class Responder:
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.authority.issuing)
         return builder.sign(self.authority.issuing_key, hashes.SHA256()).public_bytes(DER)
 
-    def crl(self, name: str) -> bytes:
+    def crl(self, name: str, authority: Authority | None = None) -> bytes:
         root = name == "root"
-        issuer = self.authority.root if root else self.authority.issuing
-        key = self.authority.root_key if root else self.authority.issuing_key
+        authority = authority or self.authority
+        issuer = authority.root if root else authority.issuing
+        key = authority.root_key if root else authority.issuing_key
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(issuer.subject)
@@ -91,6 +93,8 @@ class Responder:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
             )
         )
+        for extension in [] if root else self.crl_extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.DeltaCRLIndicator))
         for serial_number in self.revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(self.at).build())
@@ -101,8 +105,8 @@ class Responder:
         self.requests.append(headers)
         if self.wait is not None:
             self.wait.wait(5)
-        if path.startswith("/issuer/"):
-            return 200, self.issuers[path]
+        if path in self.files:
+            return 200, self.files[path]
         if path.startswith("/crl/") and self._is_current(headers):
             return 304, b""
         if path.startswith("/crl/"):

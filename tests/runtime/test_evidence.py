@@ -422,7 +422,7 @@ class Tower:
     def __init__(self, world: World, folder: Path, publish: Callable[[x509.Certificate], bytes]) -> None:
         self.world = world
         self.authority = PointingToIssuers(folder, world.url)
-        world.responder.issuers = {"/issuer/issuing": publish(self.authority.issuing)}
+        world.responder.files = {"/issuer/issuing": publish(self.authority.issuing)}
 
     def leaf(self, **pointers: str) -> Certificate:
         address = pointers.get("issuer", f"{self.world.url}/issuer/issuing")
@@ -505,7 +505,7 @@ def test_issuers_are_not_searched_for_unless_policy_says_so(world: World, tmp_pa
 
 def test_what_leads_to_no_known_authority_is_not_kept_nor_asked_about(world: World, tmp_path: Path) -> None:
     tower = Tower(world, tmp_path / "tower", as_der)
-    world.responder.issuers["/issuer/root"] = as_der(tower.authority.root)
+    world.responder.files["/issuer/root"] = as_der(tower.authority.root)
     fetcher = tower.fetcher(known=world.authority)
     leaf = tower.leaf(ocsp=f"{world.url}/ocsp")
     assert fetcher.issuers_of([leaf], world.now) == ()
@@ -526,7 +526,7 @@ def test_a_certificate_of_the_right_name_with_another_key_is_not_the_issuer(
 ) -> None:
     tower = Tower(world, tmp_path / "tower", as_der)
     impostor = Authority(tmp_path / "impostor")
-    world.responder.issuers["/issuer/issuing"] = as_der(impostor.issuing)
+    world.responder.files["/issuer/issuing"] = as_der(impostor.issuing)
     assert impostor.issuing.subject == tower.authority.issuing.subject
     assert tower.fetcher().issuers_of([tower.leaf()], world.now) == ()
 
@@ -543,7 +543,7 @@ def test_the_search_stays_within_its_budget(world: World, tmp_path: Path, budget
 def test_addresses_in_a_circle_are_asked_once(world: World, tmp_path: Path) -> None:
     """The stranger's issuing CA points to itself for its issuer."""
     tower = Tower(world, tmp_path / "tower", as_der)
-    world.responder.issuers["/issuer/root"] = as_der(tower.authority.issuing)
+    world.responder.files["/issuer/root"] = as_der(tower.authority.issuing)
     fetcher = tower.fetcher(IssuerBudget(maximum_hops=50, maximum_fetches=50), known=world.authority)
     assert fetcher.issuers_of([tower.leaf()], world.now) == ()
     assert world.responder.count("issuer") == 2
@@ -585,3 +585,101 @@ def test_the_list_of_another_issuer_is_fetched_from_its_distribution_point(world
     evidence = world.fetcher().evidence_for([card], world.now)
     assert len(evidence.crls) == 1
     assert world.responder.count("crl") == 1
+
+
+# --- delta lists ---
+
+
+def _freshest(url: str) -> x509.FreshestCRL:
+    name = x509.UniformResourceIdentifier(url)
+    return x509.FreshestCRL([x509.DistributionPoint([name], None, None, None)])
+
+
+def _publish_delta(world: World, revoked: int) -> None:
+    """A minute after the complete list, a delta that revokes (RFC 5280 5.2.4)."""
+    responder = world.responder
+    base_number = int(responder.at.timestamp())
+    responder.crl_body = responder.crl("issuing")
+    before = responder.crl_extensions
+    responder.at += MINUTE
+    responder.revoked.add(revoked)
+    responder.crl_extensions = [x509.DeltaCRLIndicator(base_number)]
+    responder.files["/delta/issuing"] = responder.crl("issuing")
+    responder.crl_extensions = before
+
+
+def test_the_delta_that_a_list_points_to_is_fetched_and_counts(world: World) -> None:
+    fetcher, card = world.fetcher(), world.issue(ocsp="")
+    world.responder.crl_extensions = [_freshest(f"{world.url}/delta/issuing")]
+    _publish_delta(world, card.serial_number)
+    evidence = fetcher.evidence_for([card], world.responder.at)
+    assert [crl.is_delta for crl in evidence.crls] == [False, True]
+    world.responder.files["/crl/root"] = world.responder.crl("root")
+    assert "certificate-revoked" in world.codes(fetcher, card, world.responder.at)
+
+
+def test_the_delta_that_a_certificate_points_to_is_fetched(world: World) -> None:
+    pointers = [
+        (_points(f"{world.url}/crl/issuing"), False),
+        (_freshest(f"{world.url}/delta/issuing"), False),
+    ]
+    kind = CertificateKind.CITIZEN_AUTHENTICATION
+    card = read(world.authority.issue(kind, PURPOSE, extensions=pointers))
+    _publish_delta(world, card.serial_number)
+    evidence = world.fetcher().evidence_for([card], world.responder.at)
+    assert [crl.is_delta for crl in evidence.crls] == [False, True]
+    assert (world.responder.count("crl"), world.responder.count("delta")) == (1, 1)
+
+
+def _points(url: str) -> x509.CRLDistributionPoints:
+    name = x509.UniformResourceIdentifier(url)
+    return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
+
+
+# --- what comes over an open line ---
+
+
+def test_the_pointers_of_a_forged_list_are_not_followed(world: World, tmp_path: Path) -> None:
+    """Lists come by plain HTTP: who can change them on the way must not choose where we fetch next."""
+    world.responder.crl_extensions = [_freshest(f"{world.url}/delta/issuing")]
+    forged = world.responder.crl("issuing", Authority(tmp_path / "stranger"))
+    world.responder.crl_body = forged
+    world.fetcher().evidence_for([world.issue(ocsp="")], world.now)
+    assert world.responder.count("crl") == 1
+    assert world.responder.count("delta") == 0
+
+
+def test_a_forged_list_does_not_take_the_place_of_a_good_one(world: World, tmp_path: Path) -> None:
+    fetcher, card = world.fetcher(), world.issue(ocsp="")
+    first = fetcher.evidence_for([card], world.now).crls[0]
+    world.responder.at = later = world.now + timedelta(minutes=20)
+    world.responder.crl_body = world.responder.crl("issuing", Authority(tmp_path / "stranger"))
+    assert fetcher.evidence_for([card], later).crls[0] is first
+    world.responder.crl_body = None
+    after_the_pause = later + MINUTE
+    assert fetcher.evidence_for([card], after_the_pause + MINUTE).crls[0] is not None
+    assert world.codes(fetcher, card, after_the_pause + MINUTE) == []
+
+
+def test_a_forged_list_from_the_future_does_not_keep_the_good_one_out(world: World, tmp_path: Path) -> None:
+    fetcher, card = world.fetcher(), world.issue(ocsp="")
+    world.responder.crl_lifetime = timedelta(days=3650)
+    world.responder.crl_body = world.responder.crl("issuing", Authority(tmp_path / "stranger"))
+    assert world.codes(fetcher, card) != []
+    world.responder.crl_lifetime, world.responder.crl_body = timedelta(hours=1), None
+    assert world.codes(fetcher, card, world.now + timedelta(minutes=11)) == []
+
+
+def test_a_forged_answer_is_not_kept_and_displaces_nothing(world: World, tmp_path: Path) -> None:
+    fetcher, card = world.fetcher(refresh_share=0.5, responder_alone=True), world.issue()
+    good = fetcher.evidence_for([card], world.now).ocsp[0]
+    later = world.now + timedelta(seconds=40)
+    world.responder.at = later
+    stranger = Authority(tmp_path / "stranger")
+    world.authority.issuing_key, ours = stranger.issuing_key, world.authority.issuing_key
+    for seconds in (40, 45, 59):
+        assert fetcher.evidence_for([card], world.now + timedelta(seconds=seconds)).ocsp[0] is good
+    assert fetcher.evidence_for([card], world.now + timedelta(seconds=61)).ocsp == ()
+    world.authority.issuing_key = ours
+    world.responder.at = world.now + timedelta(minutes=5)
+    assert len(fetcher.evidence_for([card], world.responder.at).ocsp) == 1
