@@ -43,6 +43,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "ca": LazyCommand("ca.cli", "cli", "The certificate authority.", cards="authority_cards"),
     "card": LazyCommand("cardreader.cli", "cli", "Cards and readers on this computer."),
     "idp": LazyCommand("idp.cli", "cli", "The OpenID Provider: relying sites and keys."),
+    "trust": LazyCommand("tongxing.trust_cli", "cli", "Judge certificates from files, rule by rule."),
     "sign": LazyCommand("signing.cli", "cli", "Sign files and judge signatures.", cards="signing_cards"),
 }
 

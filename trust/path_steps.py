@@ -336,36 +336,36 @@ class PathRun:
         return (reject(Reason.EXTENDED_KEY_USAGE, certificate, required),)
 
 
-_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor"), PathRun._check_anchor),)
+_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor", "信任锚"), PathRun._check_anchor),)
 # What may change from one validation to the next: time passes.
 _PASSING_RULES: Steps = (
-    (Rule("6.1.3 (a)(1)", "signature"), PathRun._check_key),
-    (Rule("6.1.3 (a)(2)", "validity"), PathRun._check_validity),
-    (Rule("6.1.3 (a)(3)", "revocation"), PathRun._check_revocation),
+    (Rule("6.1.3 (a)(1)", "signature", "签名与密钥"), PathRun._check_key),
+    (Rule("6.1.3 (a)(2)", "validity", "有效期"), PathRun._check_validity),
+    (Rule("6.1.3 (a)(3)", "revocation", "吊销状态"), PathRun._check_revocation),
 )
 _BASIC_RULES: Steps = (
-    (Rule("4.2", "extensions"), PathRun._check_encoding),
+    (Rule("4.2", "extensions", "编码与扩展"), PathRun._check_encoding),
     *_PASSING_RULES,
-    (Rule("6.1.3 (b)(c)", "names"), PathRun._check_names),
-    (Rule("6.1.3 (d)(e)(f)", "policies"), PathRun._process_policies),
+    (Rule("6.1.3 (b)(c)", "names", "名称限制"), PathRun._check_names),
+    (Rule("6.1.3 (d)(e)(f)", "policies", "证书策略"), PathRun._process_policies),
 )
 _AUTHORITY_RULES: Steps = (
     *_BASIC_RULES,
-    (Rule("6.1.4 (a)(b)", "policy mappings"), PathRun._map_policies),
-    (Rule("6.1.4 (g)", "name constraints"), PathRun._narrow_names),
-    (Rule("6.1.4 (h)(i)(j)", "policy constraints"), PathRun._narrow_policies),
-    (Rule("6.1.4 (k)", "basic constraints"), PathRun._check_authority),
-    (Rule("6.1.4 (l)(m)", "path length"), PathRun._check_path_length),
-    (Rule("6.1.4 (n)", "certificate signing"), PathRun._check_certificate_signing),
-    (Rule("4.2.1.12", "purposes of the authority"), PathRun._check_nested_purpose),
-    (Rule("6.1.4 (o)", "critical extensions"), PathRun._check_critical_extensions),
+    (Rule("6.1.4 (a)(b)", "policy mappings", "策略映射"), PathRun._map_policies),
+    (Rule("6.1.4 (g)", "name constraints", "名称限制的收紧"), PathRun._narrow_names),
+    (Rule("6.1.4 (h)(i)(j)", "policy constraints", "策略限制"), PathRun._narrow_policies),
+    (Rule("6.1.4 (k)", "basic constraints", "基本限制"), PathRun._check_authority),
+    (Rule("6.1.4 (l)(m)", "path length", "路径长度"), PathRun._check_path_length),
+    (Rule("6.1.4 (n)", "certificate signing", "证书签发权"), PathRun._check_certificate_signing),
+    (Rule("4.2.1.12", "purposes of the authority", "机构的用途"), PathRun._check_nested_purpose),
+    (Rule("6.1.4 (o)", "critical extensions", "关键扩展"), PathRun._check_critical_extensions),
 )
 _FINAL_RULES: Steps = (
     *_BASIC_RULES,
-    (Rule("6.1.5 (e)", "critical extensions"), PathRun._check_critical_extensions),
-    (Rule("6.1.5 (a)(b)(g)", "policy set"), PathRun._conclude_policies),
-    (Rule("4.2.1.3", "key usage"), PathRun._check_key_usage),
-    (Rule("4.2.1.12", "purpose"), PathRun._check_purpose),
+    (Rule("6.1.5 (e)", "critical extensions", "关键扩展"), PathRun._check_critical_extensions),
+    (Rule("6.1.5 (a)(b)(g)", "policy set", "策略集合"), PathRun._conclude_policies),
+    (Rule("4.2.1.3", "key usage", "密钥用途"), PathRun._check_key_usage),
+    (Rule("4.2.1.12", "purpose", "用途"), PathRun._check_purpose),
 )
 
 

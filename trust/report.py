@@ -199,10 +199,11 @@ class Rejection:
 
 
 class Rule(NamedTuple):
-    """One rule of path validation: its clause of RFC 5280, and what it is about."""
+    """One rule of path validation: its clause of RFC 5280, and what it is about in two languages."""
 
     clause: str
-    name: str
+    name_en: str
+    name_zh: str
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ class Check:
     """One rule that was applied to one certificate, and its outcome."""
 
     clause: str
-    rule: str
+    rule: Rule
     certificate: Certificate
     passed: bool
 
@@ -253,7 +254,7 @@ class PathReport:
     def checks(self) -> tuple[Check, ...]:
         """Every rule that was applied, with its outcome."""
         return tuple(
-            Check(f"RFC 5280 {rule.clause}", rule.name, certificate, (certificate, rule) not in self.broken)
+            Check(f"RFC 5280 {rule.clause}", rule, certificate, (certificate, rule) not in self.broken)
             for certificate, rules in self.applied
             for rule in rules
         )
