@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from trust.algorithms import parse_algorithm
@@ -114,13 +115,12 @@ def _signer_info(
     unsigned_attributes: tuple[bytes, ...],
 ) -> bytes:
     """DER SignerInfo, version 1: the signer named by issuer and serial number (RFC 5652 5.3)."""
-    signer = Certificate.parse(certificate)
     unsigned = b""
     if unsigned_attributes:
         unsigned = der.implicit(1, b"".join(sorted(unsigned_attributes)), constructed=True)
     return der.sequence(
         der.integer(_VERSION_1),
-        der.sequence(signer.issuer, der.integer(signer.serial_number)),
+        _issuer_and_serial_number(certificate),
         digest,
         # Signed as SET OF, stored as [0] IMPLICIT (RFC 5652 5.4).
         der.retag(0, signed_attributes),
@@ -128,6 +128,13 @@ def _signer_info(
         der.octet_string(signature),
         unsigned,
     )
+
+
+@lru_cache(maxsize=16)
+def _issuer_and_serial_number(certificate: bytes) -> bytes:
+    """DER IssuerAndSerialNumber (RFC 5652 10.2.4); a service signs with one certificate all day."""
+    signer = Certificate.parse(certificate)
+    return der.sequence(signer.issuer, der.integer(signer.serial_number))
 
 
 def sign_cms(
