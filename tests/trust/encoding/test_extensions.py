@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from cryptography import x509
 
-from tests.trust.samples import signer
+from tests.trust.samples import AT, openssl, signer
 from trust.encoding import der, extensions
 from trust.encoding import general_names as names
 from trust.encoding import subordinate_extensions as below
+from trust.encoding.certificate import CertificateFields, sign_certificate
 from trust.encoding.der import DerError
 from trust.encoding.extensions import KeyUsage, PolicyInformation, UserNotice
 from trust.errors import EncodingError
+from trust.names import NameAttribute, encode_name
 from trust.status import CRLReason
-from trust.vocabulary import ANY_POLICY
+from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage
 
 URL = "http://localhost:8403/crl/00ff.crl"
 POINT = names.uniform_resource_identifier(URL)
@@ -176,3 +180,163 @@ def test_criticality_is_that_of_rfc_5280():
         extensions.ocsp_no_check(),
     ]
     assert not any(extension.critical for extension in others)
+
+
+# --- what other programs read -------------------------------------------------------------------
+
+# UPN, a kind of other name that openssl knows.
+UPN = "1.3.6.1.4.1.311.20.2.3"
+
+
+def everything():
+    """One extension of each kind, each as full as it can be."""
+    key, directory = signer("p256"), encode_name([(NameAttribute.COMMON_NAME, "目录")])
+    forms = [
+        names.other_name(UPN, der.utf8_string("li@town.example")),
+        names.email_address("li@town.example"),
+        names.dns_name("town.example"),
+        names.directory_name(directory),
+        names.uniform_resource_identifier(URL),
+        names.ip_address("192.0.2.1"),
+        names.ip_address("2001:db8::1"),
+        names.registered_id("1.2.156.10197.1.301"),
+    ]
+    bases = [
+        names.email_address("town.example"),
+        names.dns_name("town.example"),
+        names.directory_name(directory),
+        names.uniform_resource_identifier(".town.example"),
+        names.ip_network("192.0.2.0/24"),
+        names.ip_network("2001:db8::/32"),
+    ]
+    notice = UserNotice("仅供测试", "Town", (1, 2))
+    return (
+        extensions.basic_constraints(True, 3),
+        extensions.key_usage(*KeyUsage),
+        extensions.extended_key_usage(ExtendedKeyUsage.OCSP_SIGNING, OID),
+        extensions.subject_key_identifier(key.public_key),
+        extensions.authority_key_identifier(key.public_key),
+        extensions.subject_alternative_name(others=forms),
+        extensions.issuer_alternative_name(*forms),
+        extensions.distribution_points(
+            extensions.distribution_point(
+                [POINT], reasons=[CRLReason.KEY_COMPROMISE, CRLReason.AA_COMPROMISE]
+            ),
+            extensions.distribution_point(
+                relative_name=directory[2:], crl_issuer=[names.directory_name(directory)]
+            ),
+        ),
+        extensions.freshest_crl(URL),
+        extensions.authority_information_access(ocsp=[URL], ca_issuers=[URL]),
+        extensions.certificate_policies(ANY_POLICY, PolicyInformation(OID, (URL,), (notice,))),
+        below.policy_mappings((OID, OID + ".2")),
+        below.policy_constraints(1, 2),
+        below.inhibit_any_policy(4),
+        below.name_constraints(bases, bases),
+        extensions.ocsp_no_check(),
+    )
+
+
+def certificate_of_everything(path):
+    issuing = signer("p256", 1)
+    fields = CertificateFields(
+        serial_number=2**158 + 1,
+        algorithm=issuing.algorithm,
+        issuer=encode_name([(NameAttribute.COMMON_NAME, "Root")]),
+        not_valid_before=AT,
+        not_valid_after=AT.replace(year=2060),
+        subject=encode_name([(NameAttribute.COMMON_NAME, "Everything")]),
+        public_key=signer("p256").public_key,
+        extensions=everything(),
+    )
+    path.write_bytes(sign_certificate(fields, issuing))
+    return path
+
+
+OPENSSL_SAYS = """
+X509v3 Basic Constraints: critical
+CA:TRUE, pathlen:3
+X509v3 Key Usage: critical
+Digital Signature, Non Repudiation, Key Encipherment, Data Encipherment, Key Agreement, Certificate Sign, \
+CRL Sign, Encipher Only, Decipher Only
+OCSP Signing, 1.3.6.1.4.1.32473.1
+othername: UPN::li@town.example, email:li@town.example, DNS:town.example, \
+DirName:/CN=\\xE7\\x9B\\xAE\\xE5\\xBD\\x95, URI:http://localhost:8403/crl/00ff.crl, \
+IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1, Registered ID:sm2
+Key Compromise, AA Compromise
+CN = \\E7\\9B\\AE\\E5\\BD\\95
+X509v3 Freshest CRL:
+OCSP - URI:http://localhost:8403/crl/00ff.crl
+CA Issuers - URI:http://localhost:8403/crl/00ff.crl
+Policy: X509v3 Any Policy
+Policy: 1.3.6.1.4.1.32473.1
+CPS: http://localhost:8403/crl/00ff.crl
+Organization: Town
+Numbers: 1, 2
+Explicit Text: 仅供测试
+X509v3 Policy Mappings: critical
+1.3.6.1.4.1.32473.1:1.3.6.1.4.1.32473.1.2
+X509v3 Policy Constraints: critical
+Require Explicit Policy:1, Inhibit Policy Mapping:2
+X509v3 Inhibit Any Policy: critical
+X509v3 Name Constraints: critical
+email:town.example
+DNS:town.example
+DirName:CN = \\E7\\9B\\AE\\E5\\BD\\95
+URI:.town.example
+IP:192.0.2.0/255.255.255.0
+IP:2001:DB8:0:0:0:0:0:0/FFFF:FFFF:0:0:0:0:0:0
+OCSP No Check:
+Not After : Nov 22 12:00:00 2060 GMT
+40:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:01
+"""
+
+
+@pytest.mark.foreign
+def test_openssl_reads_everything(tmp_path):
+    path = certificate_of_everything(tmp_path / "everything.der")
+    text = openssl("x509", "-inform", "DER", "-in", path, "-noout", "-text", "-nameopt", "utf8").stdout
+    lines = {line.strip() for line in text.splitlines()}
+    assert not [line for line in OPENSSL_SAYS.strip().splitlines() if line not in lines]
+    # What openssl cannot read it shows as octets or calls unsupported.
+    assert "unsupported" not in text.lower()
+    assert "<invalid>" not in text.lower()
+    assert "<parse error>" not in text.lower()
+
+
+CERTTOOL_SAYS = """
+Serial Number (hex): 4000000000000000000000000000000000000001
+Path Length Constraint: 3
+Key decipher only.
+OCSP signing.
+User Principal Name: li@town.example
+RFC822Name: li@town.example
+DNSname: town.example
+directoryName: CN=目录
+IPAddress: 192.0.2.1
+IPAddress: 2001:db8::1
+Registered ID: 1.2.156.10197.1.301
+URI: http://localhost:8403/crl/00ff.crl
+Access Method: 1.3.6.1.5.5.7.48.1 (id-ad-ocsp)
+2.5.29.32.0 (anyPolicy)
+Note: 仅供测试
+Inhibit anyPolicy skip certs: 4 (critical)
+URI: .town.example
+IPAddress: 192.0.2.0/24
+IPAddress: 2001:db8::/32
+"""
+
+
+@pytest.mark.foreign
+def test_gnutls_reads_everything(tmp_path):
+    path = certificate_of_everything(tmp_path / "everything.der")
+    result = subprocess.run(
+        ["certtool", "-i", "--inder", "--infile", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    lines = {line.strip() for line in result.stdout.splitlines()}
+    assert not [line for line in CERTTOOL_SAYS.strip().splitlines() if line not in lines]
+    assert "error" not in (result.stdout + result.stderr).lower()

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509 import ocsp
 
-from tests.trust.encoding.profiles import LAST_MOMENT, ProfileMaker, sign_with
+from tests.trust.encoding.profiles import ProfileMaker, sign_with
+from tests.trust.encoding.values import LAST_MOMENT
 from tests.trust.samples import authority, party
 from trust.certificate import Certificate
 from trust.crl import load_crl
