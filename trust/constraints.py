@@ -1,30 +1,31 @@
 """Name constraints (RFC 5280 4.2.1.10): which names the authorities above allow, and which they forbid.
 
 A name that cannot be understood is never permitted and always excluded. Name forms that are not known here
-(otherName, X.400, EDI, registered id) are refused when a constraint on them meets a name of that form.
+(otherName, X.400, EDI, registered id) are refused when a constraint on them meets a name of that form; of
+other names only internationalised mail addresses are known, and they are mail (RFC 9598 6).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from trust.budget import Budget
 from trust.certificate import Certificate
-from trust.errors import TrustError
+from trust.encoding import der
+from trust.encoding.der import DerError, Reader, Tag
 from trust.extensions import GeneralName, GeneralNameKind, NameConstraints
-from trust.names import NameAttribute, canonical_name, decode_relative_names
+from trust.names import NameAttribute, decode_relative_names
+from trust.subtrees import ConstraintError, Subtrees, index_subtrees
+from trust.vocabulary import SMTP_UTF8_MAILBOX
 
-_HOST_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
-_URI_HOST = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@\[\]]+)(?::[0-9]*)?(?:[/?#].*)?\Z", re.DOTALL
-)
-_IPV4 = re.compile(r"[0-9.]+\Z")
+__all__ = ["ConstraintError", "ConstraintState", "certificate_names"]
 
+# Names times subtrees of one authority, as other validators bound them; ours cost less, but whoever needs
+# more than a million has no honest certificate.
+MAXIMUM_COMPARISONS = 1 << 20
+_KEPT_CONSTRAINTS = 256
 
-class ConstraintError(TrustError):
-    """A name that an authority above may not issue for, or constraints that cannot be applied."""
+_Index = dict[GeneralNameKind, Subtrees]
 
 
 class ConstraintState:
@@ -35,48 +36,53 @@ class ConstraintState:
     """
 
     def __init__(self) -> None:
-        self._permitted: list[tuple[GeneralName, ...]] = []
-        self._excluded: list[GeneralName] = []
+        self._constraints: list[NameConstraints] = []
 
     def narrow(self, constraints: NameConstraints | None) -> None:
         """6.1.4 (g): one more authority's constraints."""
-        if constraints is None:
-            return
-        if constraints.permitted:
-            self._permitted.append(constraints.permitted)
-        self._excluded.extend(constraints.excluded)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether nothing is constrained so far."""
-        return not self._permitted and not self._excluded
+        if constraints is not None:
+            self._constraints.append(constraints)
 
     def check_names(self, certificate: Certificate, budget: Budget) -> None:
-        """6.1.3 (b), (c): every name of the certificate is permitted and none excluded.
-
-        A hostile certificate could ask for hundreds of millions of comparisons, so they are on the budget.
-        """
-        if self.is_free:
+        """6.1.3 (b), (c): every name of the certificate is permitted and none excluded."""
+        if not self._constraints:
             return
         names = certificate_names(certificate)
-        bases = len(self._excluded) + sum(len(permitted) for permitted in self._permitted)
-        budget.spend("comparisons", len(names) * bases)
-        for name in names:
-            self._check_permitted(name)
-            self._check_excluded(name)
+        for constraints in self._constraints:
+            bases = len(constraints.permitted) + len(constraints.excluded)
+            budget.spend("comparisons", len(names) + bases)
+            if len(names) * bases > MAXIMUM_COMPARISONS:
+                raise ConstraintError(
+                    "there are too many names and constraints to compare", code="name-constraints-too-many"
+                )
+            permitted, excluded = _index(constraints)
+            for name in names:
+                _check_permitted(name, permitted)
+                _check_excluded(name, excluded)
 
-    def _check_permitted(self, name: GeneralName) -> None:
-        """One rule: the name is within each authority's permitted subtrees of its form."""
-        for permitted in self._permitted:
-            bases = [base for base in permitted if base.kind is name.kind]
-            if bases and not any(_matcher(name)(name, base, False) for base in bases):
-                raise ConstraintError(_shown(name), code="name-not-permitted", clause="RFC 5280 6.1.3 (b)")
 
-    def _check_excluded(self, name: GeneralName) -> None:
-        """One rule: the name is in no excluded subtree."""
-        for base in self._excluded:
-            if base.kind is name.kind and _matcher(name)(name, base, True):
-                raise ConstraintError(_shown(name), code="name-excluded", clause="RFC 5280 6.1.3 (c)")
+@lru_cache(maxsize=_KEPT_CONSTRAINTS)
+def _index(constraints: NameConstraints) -> tuple[_Index, _Index]:
+    """The permitted and the excluded subtrees, ready to be asked."""
+    permitted = index_subtrees(constraints.permitted, excluded=False)
+    return permitted, index_subtrees(constraints.excluded, excluded=True)
+
+
+def _check_permitted(name: GeneralName, permitted: _Index) -> None:
+    """One rule: the name is within an authority's permitted subtrees, when it speaks of the name's form."""
+    subtrees = permitted.get(name.kind)
+    if subtrees is not None and not subtrees.within(name.value):
+        raise ConstraintError(_shown(name), code="name-not-permitted", clause="RFC 5280 6.1.3 (b)")
+
+
+def _check_excluded(name: GeneralName, excluded: _Index) -> None:
+    """One rule: the name is in no excluded subtree."""
+    subtrees = excluded.get(name.kind)
+    if subtrees is not None and subtrees.within(name.value):
+        raise ConstraintError(_shown(name), code="name-excluded", clause="RFC 5280 6.1.3 (c)")
+
+
+# --- the names of a certificate --------------------------------------------------------------------------
 
 
 def certificate_names(certificate: Certificate) -> tuple[GeneralName, ...]:
@@ -86,11 +92,32 @@ def certificate_names(certificate: Certificate) -> tuple[GeneralName, ...]:
     """
     alternative = certificate.subject_alternative_name
     names = list(alternative.names)
+    names.extend(_mailbox(name) for name in alternative.of_kind(GeneralNameKind.OTHER) if _is_mailbox(name))
     if certificate.subject != b"\x30\x00":
         names.append(GeneralName(GeneralNameKind.DIRECTORY, certificate.subject))
         if not alternative.of_kind(GeneralNameKind.EMAIL):
             names.extend(_subject_addresses(certificate.subject))
     return tuple(names)
+
+
+def _is_mailbox(name: GeneralName) -> bool:
+    """Whether an otherName is of the type SmtpUTF8Mailbox (RFC 9598 3)."""
+    return Reader(name.value).read_oid() == SMTP_UTF8_MAILBOX
+
+
+def _mailbox(name: GeneralName) -> GeneralName:
+    """The SmtpUTF8Mailbox as an e-mail name: constraints on rfc822Name bind it, too (RFC 9598 6)."""
+    reader = Reader(name.value)
+    reader.read_oid()
+    value = reader.enter(der.context(0))
+    reader.finish()
+    text = value.read(Tag.UTF8_STRING)
+    value.finish()
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DerError("a mailbox is not UTF-8", code="general-name", clause="RFC 9598 3") from error
+    return GeneralName(GeneralNameKind.EMAIL, text)
 
 
 def _subject_addresses(subject: bytes) -> list[GeneralName]:
@@ -108,132 +135,3 @@ def _shown(name: GeneralName) -> str:
     if name.kind in (GeneralNameKind.EMAIL, GeneralNameKind.DNS, GeneralNameKind.URI):
         return f"{name.kind.name} {name.value[:100].decode('utf-8', errors='replace')}"
     return name.kind.name
-
-
-# --- matching, a form each -------------------------------------------------------------------------------
-
-# A matcher takes the name, the base of the subtree, and whether the subtree is excluded: what is in doubt
-# matches then, and does not match otherwise.
-_Matcher = Callable[[GeneralName, GeneralName, bool], bool]
-
-
-def _matcher(name: GeneralName) -> _Matcher:
-    """The matcher for the name's form; forms without one are refused."""
-    matcher = _MATCHERS.get(name.kind)
-    if matcher is None:
-        raise ConstraintError(
-            f"names of the form {name.kind.name} are constrained", code="name-constraint-unsupported"
-        )
-    return matcher
-
-
-@lru_cache(maxsize=4096)
-def _canonical(name: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
-    """The name folded for comparison; kept, since every subtree is compared with every name."""
-    return canonical_name(name)
-
-
-def _match_directory(name: GeneralName, base: GeneralName, _excluded: bool) -> bool:
-    """The base's relative names begin the name (RFC 5280 7.1)."""
-    prefix = _canonical(base.value)
-    return _canonical(name.value)[: len(prefix)] == prefix
-
-
-def _labels(host: str) -> list[str] | None:
-    """The labels of a host name in lower case, or None when it is not one."""
-    labels = host.lower().split(".")
-    well_formed = len(host) <= 253 and all(_HOST_LABEL.match(label) for label in labels)
-    return labels if well_formed else None
-
-
-def _within(labels: list[str], base: str, *, itself: bool) -> bool | None:
-    """Whether the host lies below the base domain, or is it; None when the base is not a domain."""
-    domain = _labels(base)
-    if domain is None:
-        return None
-    same_end = labels[-len(domain) :] == domain
-    return same_end and (itself or len(labels) > len(domain))
-
-
-def _match_dns(name: GeneralName, base: GeneralName, excluded: bool) -> bool:
-    """The base with any labels in front; a leading dot in the base asks for one (OpenSSL's habit)."""
-    text, domain = _ascii(name), _ascii(base)
-    if text is None or domain is None:
-        return excluded
-    if not domain:
-        return True
-    wildcard = text.startswith("*.")
-    labels = _labels(text[2:] if wildcard else text)
-    if labels is None:
-        return excluded
-    if wildcard and excluded and _covers(labels, domain.removeprefix(".")):
-        return True
-    labels = ["*", *labels] if wildcard else labels
-    itself = excluded or not domain.startswith(".")
-    matched = _within(labels, domain.removeprefix("."), itself=itself)
-    return excluded if matched is None else matched
-
-
-def _covers(labels: list[str], domain: str) -> bool:
-    """Whether a wildcard above these labels could stand for a name in the excluded domain."""
-    below = _labels(domain)
-    return below is not None and below[-len(labels) :] == labels
-
-
-def _match_host(host: str, base: str, *, excluded: bool) -> bool:
-    """Hosts in e-mail and URI constraints: exactly the host, or with a leading dot anything below."""
-    labels = _labels(host)
-    if labels is None:
-        return excluded
-    if base.startswith("."):
-        matched = _within(labels, base[1:], itself=False)
-    else:
-        domain = _labels(base)
-        matched = None if domain is None else labels == domain
-    return excluded if matched is None else matched
-
-
-def _match_email(name: GeneralName, base: GeneralName, excluded: bool) -> bool:
-    """A mailbox, all mailboxes of a host, or of all hosts below a domain (RFC 5280 4.2.1.10)."""
-    text, constraint = _ascii(name), _ascii(base)
-    if text is None or constraint is None or text.count("@") != 1 or '"' in text:
-        return excluded
-    local, host = text.split("@")
-    if "@" not in constraint:
-        return _match_host(host, constraint, excluded=excluded)
-    base_local, _, base_host = constraint.rpartition("@")
-    same_local = local.lower() == base_local.lower() if excluded else local == base_local
-    return same_local and _match_host(host, base_host, excluded=excluded)
-
-
-def _match_uri(name: GeneralName, base: GeneralName, excluded: bool) -> bool:
-    """The host of the URI; a URI without one, or with an address, cannot be constrained and is refused."""
-    text, constraint = _ascii(name), _ascii(base)
-    found = _URI_HOST.match(text) if text is not None else None
-    if found is None or constraint is None or _IPV4.match(found[1]):
-        return excluded
-    return _match_host(found[1], constraint, excluded=excluded)
-
-
-def _match_ip(name: GeneralName, base: GeneralName, _excluded: bool) -> bool:
-    """The address under the mask (RFC 4632); ranges of the other family do not match."""
-    size = len(base.value) // 2
-    if len(name.value) != size:
-        return False
-    address, network = int.from_bytes(name.value, "big"), int.from_bytes(base.value[:size], "big")
-    mask = int.from_bytes(base.value[size:], "big")
-    return address & mask == network & mask
-
-
-def _ascii(name: GeneralName) -> str | None:
-    """The name's text, or None when it is not ASCII."""
-    return name.value.decode("ascii") if name.value.isascii() else None
-
-
-_MATCHERS: dict[GeneralNameKind, _Matcher] = {
-    GeneralNameKind.DIRECTORY: _match_directory,
-    GeneralNameKind.DNS: _match_dns,
-    GeneralNameKind.EMAIL: _match_email,
-    GeneralNameKind.URI: _match_uri,
-    GeneralNameKind.IP: _match_ip,
-}

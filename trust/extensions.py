@@ -15,6 +15,7 @@ from functools import cached_property
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
+from trust.internet_names import parse_host, parse_mailbox
 from trust.keeping import kept
 from trust.vocabulary import ExtensionOID
 
@@ -223,27 +224,39 @@ def read_authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
 
 def read_policies(value: bytes) -> tuple[str, ...]:
     """CertificatePolicies: the policy OIDs, none twice; qualifiers are for people (RFC 5280 4.2.1.4)."""
-    reader = der.read_sequence(value)
-    policies: list[str] = []
-    while not reader.at_end:
-        information = reader.enter()
-        policies.append(information.read_oid())
-        if not information.at_end:
-            _check_qualifiers(information)
+    policies = tuple(policy for policy, _ in _read_policy_information(value))
     if not policies or len(set(policies)) != len(policies):
         raise DerError("policies are none or twice", code="policies", clause="RFC 5280 4.2.1.4")
-    return tuple(policies)
+    return policies
 
 
-def _check_qualifiers(information: Reader) -> None:
-    """PolicyQualifiers have the right shape: SEQUENCE OF SEQUENCE { OID, ANY }."""
+def read_policy_qualifiers(value: bytes) -> frozenset[str]:
+    """The types of the qualifiers in CertificatePolicies (RFC 5280 4.2.1.4)."""
+    return frozenset(oid for _, qualifiers in _read_policy_information(value) for oid in qualifiers)
+
+
+def _read_policy_information(value: bytes) -> list[tuple[str, list[str]]]:
+    """Each PolicyInformation: its policy, and the types of its qualifiers."""
+    reader = der.read_sequence(value)
+    policies: list[tuple[str, list[str]]] = []
+    while not reader.at_end:
+        information = reader.enter()
+        oid = information.read_oid()
+        policies.append((oid, [] if information.at_end else _read_qualifiers(information)))
+    return policies
+
+
+def _read_qualifiers(information: Reader) -> list[str]:
+    """The types of policyQualifiers: SEQUENCE OF SEQUENCE { OID, ANY }."""
     qualifiers = information.enter()
     information.finish()
+    oids: list[str] = []
     while not qualifiers.at_end:
         qualifier = qualifiers.enter()
-        qualifier.read_oid()
+        oids.append(qualifier.read_oid())
         qualifier.read_any()
         qualifier.finish()
+    return oids
 
 
 def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
@@ -303,12 +316,33 @@ def _read_subtrees(reader: Reader | None) -> tuple[GeneralName, ...]:
         base = read_general_name(subtree)
         # minimum is always 0, which DER does not write; maximum is always absent.
         subtree.finish()
-        if base.kind is GeneralNameKind.IP:
-            _check_mask(base.value)
+        _check_base(base)
         bases.append(base)
     if not bases:
         raise DerError("an empty list of subtrees", code="name-constraints", clause="RFC 5280 4.2.1.10")
     return tuple(bases)
+
+
+def _check_base(base: GeneralName) -> None:
+    """A base is in the syntax of its form, or empty."""
+    if base.kind is GeneralNameKind.IP:
+        _check_mask(base.value)
+    if base.kind not in _TEXT_KINDS or not base.value:
+        return
+    text = base.text
+    if base.kind is GeneralNameKind.EMAIL and "@" in text:
+        known: object = parse_mailbox(text)
+    elif base.kind is GeneralNameKind.DNS:
+        # A leading period means something in mail and URIs only.
+        known = parse_host(text)
+    else:
+        known = parse_host(text.removeprefix("."))
+    if known is None:
+        raise DerError(
+            f"{text[:100]!r} is no subtree of {base.kind.name} names",
+            code="name-constraints",
+            clause="RFC 5280 4.2.1.10",
+        )
 
 
 def _check_mask(value: bytes) -> None:

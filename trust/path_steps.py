@@ -13,6 +13,7 @@ from functools import lru_cache
 from trust.algorithms import check_public_key
 from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
+from trust.conformance import check_conformance
 from trust.constraints import ConstraintError, ConstraintState
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
@@ -109,7 +110,6 @@ class PathRun:
     def run(self) -> PathReport:
         """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
         subscriber, *authorities, anchor = self.path
-        self._apply(_ANCHOR_RULES, anchor)
         self._process_authorities(authorities)
         self.final, self.self_issued_below = True, False
         self._apply(_FINAL_RULES, subscriber)
@@ -148,6 +148,7 @@ class PathRun:
             policy_mapping=0 if inputs.initial_policy_mapping_inhibit else n + 1,
             max_path_length=n,
         )
+        self._apply(_PASSING_ANCHOR_RULES if known else _ANCHOR_RULES, self.issuer)
         for authority in reversed(authorities):
             self.self_issued_below = authority.is_self_issued
             self._apply(_PASSING_RULES if known else _AUTHORITY_RULES, authority)
@@ -179,10 +180,25 @@ class PathRun:
             return (reject(Reason.ANCHOR_EXPIRED, anchor),)
         return ()
 
+    def _check_anchor_authority(self, anchor: Certificate) -> Rejections:
+        """4.2.1.9: who is no authority issues nothing; a length limits the path (RFC 5937 3.2)."""
+        if not anchor.extensions:
+            # Trusted as a name and a key, by other means than extensions.
+            return ()
+        constraints = anchor.basic_constraints
+        if constraints is not None:
+            self.state.max_path_length = _lower(self.state.max_path_length, constraints.path_length)
+        return self._check_authority(anchor)
+
     def _check_encoding(self, certificate: Certificate) -> Rejections:
         """4.1.2.6, 4.2: the subject and the extensions known here can be read, also where no rule asks."""
         certificate.check_subject()
         certificate.check_extensions()
+        return ()
+
+    def _check_conformance(self, certificate: Certificate) -> Rejections:
+        """4.1, 4.2: the certificate does not claim what it may not."""
+        check_conformance(certificate, final=self.final)
         return ()
 
     # --- 6.1.3 basic certificate processing ---
@@ -336,8 +352,21 @@ class PathRun:
         return (reject(Reason.EXTENDED_KEY_USAGE, certificate, required),)
 
 
-_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor", "信任锚"), PathRun._check_anchor),)
 # What may change from one validation to the next: time passes.
+_PASSING_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor", "信任锚"), PathRun._check_anchor),)
+_ANCHOR_RULES: Steps = (
+    *_PASSING_ANCHOR_RULES,
+    (Rule("4.2.1.9", "authority of the anchor", "信任锚的机构资格"), PathRun._check_anchor_authority),
+    (
+        Rule("4.2.1.3", "certificate signing by the anchor", "信任锚的证书签发权"),
+        PathRun._check_certificate_signing,
+    ),
+    (
+        Rule("4.2", "critical extensions of the anchor", "信任锚的关键扩展"),
+        PathRun._check_critical_extensions,
+    ),
+    (Rule("4.2.1.10", "name constraints of the anchor", "信任锚的名称限制"), PathRun._narrow_names),
+)
 _PASSING_RULES: Steps = (
     (Rule("6.1.3 (a)(1)", "signature", "签名与密钥"), PathRun._check_key),
     (Rule("6.1.3 (a)(2)", "validity", "有效期"), PathRun._check_validity),
@@ -359,6 +388,7 @@ _AUTHORITY_RULES: Steps = (
     (Rule("6.1.4 (n)", "certificate signing", "证书签发权"), PathRun._check_certificate_signing),
     (Rule("4.2.1.12", "purposes of the authority", "机构的用途"), PathRun._check_nested_purpose),
     (Rule("6.1.4 (o)", "critical extensions", "关键扩展"), PathRun._check_critical_extensions),
+    (Rule("4.1 4.2", "conformance", "合规性"), PathRun._check_conformance),
 )
 _FINAL_RULES: Steps = (
     *_BASIC_RULES,
@@ -366,6 +396,7 @@ _FINAL_RULES: Steps = (
     (Rule("6.1.5 (a)(b)(g)", "policy set", "策略集合"), PathRun._conclude_policies),
     (Rule("4.2.1.3", "key usage", "密钥用途"), PathRun._check_key_usage),
     (Rule("4.2.1.12", "purpose", "用途"), PathRun._check_purpose),
+    (Rule("4.1 4.2", "conformance", "合规性"), PathRun._check_conformance),
 )
 
 

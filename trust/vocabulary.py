@@ -56,3 +56,5 @@ class AccessMethod:
 ANY_POLICY: Final = "2.5.29.32.0"
 POLICY_QUALIFIER_CPS: Final = "1.3.6.1.5.5.7.2.1"
 POLICY_QUALIFIER_USER_NOTICE: Final = "1.3.6.1.5.5.7.2.2"
+# An otherName: a mail address beyond ASCII (RFC 9598 3).
+SMTP_UTF8_MAILBOX: Final = "1.3.6.1.5.5.7.8.9"

@@ -37,6 +37,8 @@ FAILURE_CLASSES = {
     "name-excluded": "NAME_CONSTRAINTS",
     "name-not-permitted": "NAME_CONSTRAINTS",
     "critical-extension-unknown": "CRITICAL_EXTENSION",
+    # The negative serial number of 4.4.15, beside its revocation.
+    "certificate-malformed": "MALFORMED",
 }
 FAILING_TOTAL = 135
 # The signer of the CRL is revoked, not the certificate: of that, nothing is known then (RFC 5280 6.3.3 (f)).

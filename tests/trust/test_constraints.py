@@ -48,8 +48,6 @@ MAIL = x509.RFC822Name._init_without_validation
         (DNS, "host.example", "a.b.host.example", True),
         (DNS, "host.example", "myhost.example", False),
         (DNS, "host.example", "example", False),
-        (DNS, ".host.example", "www.host.example", True),
-        (DNS, ".host.example", "host.example", False),
         (DNS, "", "anything.example", True),
         (DNS, "host.example", "*.host.example", True),
         (DNS, "host.example", "*.example", False),
@@ -85,7 +83,6 @@ def test_permitted_subtrees(kind, base, given, within):
     [
         (DNS, "host.example", "www.host.example", True),
         (DNS, "host.example", "myhost.example", False),
-        (DNS, ".host.example", "host.example", True),
         (DNS, "www.host.example", "*.host.example", True),
         (DNS, "host.example", "bad..name", True),
         (MAIL, "root@host.example", "ROOT@host.example", True),
@@ -153,11 +150,11 @@ def test_every_authority_must_permit():
     assert outcome(constraints, leaf(DNS("mail.host.example"))) == "name-not-permitted"
 
 
-def test_too_many_comparisons_exceed_the_budget_in_time():
+def test_too_many_comparisons_are_refused_in_time():
     constraints = state(excluded=[DNS(f"h{i}.example") for i in range(1500)])
     certificate = leaf(*(DNS(f"n{i}.test") for i in range(1500)))
     started = time.process_time()
-    assert outcome(constraints, certificate) == "budget-exceeded"
+    assert outcome(constraints, certificate) == "name-constraints-too-many"
     assert time.process_time() - started < 5
 
 
