@@ -12,7 +12,7 @@ from datetime import datetime
 from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
 from trust.path_builder import PathBuilder
-from trust.path_steps import PathRun
+from trust.path_steps import PathRun, RevocationCheck
 from trust.report import PathReport, Reason, Rejection, reject
 from trust.revocation import Freshness, RevocationEvidence, RevocationPolicy
 from trust.revocation_check import RevocationChecker
@@ -52,11 +52,8 @@ class _Validator:
             for path in self.builder.paths(certificate):
                 if self.anchor is not None and path[-1] != self.anchor:
                     continue
-                revocation = RevocationChecker(
-                    self.inputs, self.at, self.builder, path[-1], self.pending, self._validate_crl_issuer
-                )
                 report = PathRun(
-                    self.inputs, path, self.at, revocation.check_revocation, self.builder.budget
+                    self.inputs, path, self.at, self._revocation_check(path[-1]), self.builder.budget
                 ).run()
                 if report.valid:
                     return report
@@ -66,6 +63,14 @@ class _Validator:
             exceeded = reject(Reason.BUDGET_EXCEEDED, certificate)
             return best or PathReport(self.at, rejections=(exceeded,))
         return best or PathReport(self.at, rejections=self._no_path(certificate))
+
+    def _revocation_check(self, anchor: Certificate) -> RevocationCheck | None:
+        """6.1.3 (a)(3) for a path that ends in this anchor; None when nobody asks about revocation."""
+        if self.inputs.revocation_policy is RevocationPolicy.NOT_CHECKED:
+            return None
+        return RevocationChecker(
+            self.inputs, self.at, self.builder, anchor, self.pending, self._validate_crl_issuer
+        ).check_revocation
 
     def _no_path(self, certificate: Certificate) -> tuple[Rejection, ...]:
         """Why no path was found: the signatures refused on the way, or nobody of the issuer's name."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from trust.algorithms import check_public_key
 from trust.budget import Budget, BudgetError
@@ -94,10 +95,11 @@ class PathRun:
         inputs: ValidationInputs,
         path: Path,
         at: datetime,
-        check_revocation: RevocationCheck,
+        check_revocation: RevocationCheck | None,
         budget: Budget,
     ) -> None:
         self.inputs, self.at, self.is_revoked, self.budget = inputs, at, check_revocation, budget
+        self.rules = _RULES if check_revocation is not None else _RULES_WITHOUT_REVOCATION
         self.path = path
         # The certificate at hand: whose it is, whether it is the last, whether it only hands a name on.
         self.issuer = path[-1]
@@ -110,13 +112,14 @@ class PathRun:
     def run(self) -> PathReport:
         """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
         subscriber, *authorities, anchor = self.path
+        authorities.reverse()
         self._process_authorities(authorities)
         self.final, self.self_issued_below = True, False
-        self._apply(_FINAL_RULES, subscriber)
+        self._apply(self.rules.subscriber, subscriber)
         applied = (
-            (anchor, _names_of(_ANCHOR_RULES)),
-            *((authority, _names_of(_AUTHORITY_RULES)) for authority in reversed(authorities)),
-            (subscriber, _names_of(_FINAL_RULES)),
+            (anchor, _names_of(self.rules.anchor)),
+            *((authority, _names_of(self.rules.authority)) for authority in authorities),
+            (subscriber, _names_of(self.rules.subscriber)),
         )
         return PathReport(
             self.at,
@@ -148,10 +151,10 @@ class PathRun:
             policy_mapping=0 if inputs.initial_policy_mapping_inhibit else n + 1,
             max_path_length=n,
         )
-        self._apply(_PASSING_ANCHOR_RULES if known else _ANCHOR_RULES, self.issuer)
-        for authority in reversed(authorities):
+        self._apply(self.rules.passing_anchor if known else self.rules.anchor, self.issuer)
+        for authority in authorities:
             self.self_issued_below = authority.is_self_issued
-            self._apply(_PASSING_RULES if known else _AUTHORITY_RULES, authority)
+            self._apply(self.rules.passing if known else self.rules.authority, authority)
             self.issuer = authority
         if not known and not self.rejections:
             _AUTHORITY_STATES.put(known_by, self.state)
@@ -221,7 +224,7 @@ class PathRun:
 
     def _check_revocation(self, certificate: Certificate) -> Rejections:
         """(a)(3): not revoked."""
-        rejection = self.is_revoked(certificate, self.issuer)
+        rejection = None if self.is_revoked is None else self.is_revoked(certificate, self.issuer)
         return () if rejection is None else (rejection,)
 
     def _check_names(self, certificate: Certificate) -> Rejections:
@@ -398,6 +401,25 @@ _FINAL_RULES: Steps = (
     (Rule("4.2.1.12", "purpose", "用途"), PathRun._check_purpose),
     (Rule("4.1 4.2", "conformance", "合规性"), PathRun._check_conformance),
 )
+
+
+class Rules(NamedTuple):
+    """The rules for each place in a path; the passing ones are those that time may break."""
+
+    anchor: Steps
+    passing_anchor: Steps
+    authority: Steps
+    passing: Steps
+    subscriber: Steps
+
+
+def _without_revocation(steps: Steps) -> Steps:
+    """The steps of a validation that does not ask about revocation."""
+    return tuple(step for step in steps if step[1] is not PathRun._check_revocation)
+
+
+_RULES = Rules(_ANCHOR_RULES, _PASSING_ANCHOR_RULES, _AUTHORITY_RULES, _PASSING_RULES, _FINAL_RULES)
+_RULES_WITHOUT_REVOCATION = Rules(*map(_without_revocation, _RULES))
 
 
 @lru_cache(maxsize=8)

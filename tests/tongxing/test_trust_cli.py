@@ -77,6 +77,9 @@ def test_explain_tells_every_rule_of_every_certificate(files):
     assert broken == ["BROKEN  RFC 5280 6.1.3 (a)(3)  revocation"]
     assert result.output.count("RFC 5280 6.1.3 (a)(2)  validity") == 2
     assert "holds  RFC 5280 6.1.4 (k)  basic constraints" in result.output
+    unasked = run(files, *CHAIN, "--revocation", "not-checked", "--explain").output
+    assert "(a)(2)" in unasked
+    assert "(a)(3)" not in unasked
     zh = run(files, *CHAIN, *CRLS, "--explain", "--lang", "zh").output
     assert "符合  RFC 5280 6.1.3 (a)(2)  有效期" in zh
 
