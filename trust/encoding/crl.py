@@ -68,10 +68,15 @@ def encode_tbs_crl(
     entries: Iterable[RevokedEntry | bytes] = (),
 ) -> bytes:
     """DER TBSCertList with authority key identifier and CRL number (RFC 5280 5.1.2, 5.2.1, 5.2.3)."""
+    updates = der.time(this_update) + der.time(next_update)
     if next_update <= this_update:
         raise EncodingError("nextUpdate does not follow thisUpdate", code="crl-update-order")
-    if number < 0:
-        raise EncodingError("a CRL number is negative", code="crl-number", clause="RFC 5280 5.2.3")
+    if not 0 <= number < _SERIAL_NUMBER_BOUND:
+        raise EncodingError(
+            "a CRL number is not negative and has at most 20 octets",
+            code="crl-number",
+            clause="RFC 5280 5.2.3",
+        )
     revoked = b"".join(
         entry if isinstance(entry, bytes) else encode_revoked_entry(entry) for entry in entries
     )
@@ -79,8 +84,7 @@ def encode_tbs_crl(
         der.integer(_VERSION_2),
         algorithm,
         issuer,
-        der.time(this_update),
-        der.time(next_update),
+        updates,
         # An empty list is left out, not written empty (RFC 5280 5.1.2.6).
         der.sequence(revoked) if revoked else b"",
         der.explicit(0, encode_extensions(_crl_extensions(authority_key_identifier, number))),

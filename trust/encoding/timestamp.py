@@ -20,6 +20,7 @@ from trust.public_key import AlgorithmError
 from trust.signer import Signer
 
 MAXIMUM_REQUEST_SIZE: Final = 16 * 1024
+_MAXIMUM_SERIAL_BITS: Final = 160
 _VERSION_1: Final = 1
 
 
@@ -149,6 +150,12 @@ def encode_tst_info(
     accuracy: timedelta | None = None,
 ) -> bytes:
     """DER TSTInfo for a request, with whole seconds (RFC 3161 2.4.2)."""
+    if serial_number < 0 or serial_number.bit_length() > _MAXIMUM_SERIAL_BITS:
+        raise EncodingError(
+            "a token's serial number is not negative and has at most 160 bits",
+            code="timestamp-serial-number",
+            clause="RFC 3161 2.4.2",
+        )
     return der.sequence(
         der.integer(_VERSION_1),
         der.oid(policy),

@@ -96,7 +96,10 @@ def test_unspecified_is_left_out():
     ("changes", "code"),
     [
         ({"next_update": AT}, "crl-update-order"),
+        ({"next_update": AT.replace(tzinfo=None)}, "der-time"),
+        ({"this_update": AT.replace(tzinfo=None)}, "der-time"),
         ({"number": -1}, "crl-number"),
+        ({"number": 2**159}, "crl-number"),
         ({"entries": [RevokedEntry(0, AT)]}, "serial-number"),
         ({"entries": [RevokedEntry(1, AT.replace(tzinfo=None))]}, "der-time"),
         ({"entries": [RevokedEntry(1, AT, CRLReason.REMOVE_FROM_CRL)]}, "crl-reason"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import rfc3161_client
+from asn1crypto import tsp
 from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from trust.encoding.timestamp import (
     encode_timestamp_request,
     encode_timestamp_response,
     encode_timestamp_token,
+    encode_tst_info,
     parse_timestamp_request,
 )
 from trust.errors import EncodingError, TrustError
@@ -168,9 +170,55 @@ def test_bad_requests_say_how_they_are_rejected(data, code):
     assert name == code.lower()
 
 
-def test_an_accuracy_must_be_positive():
-    with pytest.raises(EncodingError):
-        token_for(encode_timestamp_request(SHA256, DIGEST), accuracy=timedelta(0))
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.sampled_from([DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512]),
+    st.none() | st.integers(0, 2**160),
+    st.integers(0, 2**160 - 1),
+    # The other encoder does not pad the years before 1000.
+    st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)),  # noqa: DTZ001 - made aware in the test
+    st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=3)),
+)
+def test_the_information_signed_is_that_of_another_encoder(digest, nonce, serial_number, moment, accuracy):
+    moment = moment.replace(tzinfo=UTC)
+    request = parse_timestamp_request(encode_timestamp_request(digest, digest.digest(CONTENT), nonce=nonce))
+    ours = encode_tst_info(
+        request, policy=POLICY, serial_number=serial_number, gen_time=moment, accuracy=accuracy
+    )
+    expected = {
+        "version": 1,
+        "policy": POLICY,
+        "message_imprint": tsp.MessageImprint.load(request.message_imprint),
+        "serial_number": serial_number,
+        "gen_time": moment.replace(microsecond=0),
+    }
+    if accuracy is not None:
+        parts = {
+            "seconds": accuracy // timedelta(seconds=1),
+            "millis": accuracy.microseconds // 1000,
+            "micros": accuracy.microseconds % 1000,
+        }
+        expected["accuracy"] = {part: value for part, value in parts.items() if value}
+    if nonce is not None:
+        expected["nonce"] = nonce
+    assert ours == tsp.TSTInfo(expected).dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"accuracy": timedelta(0)}, "timestamp-accuracy"),
+        ({"accuracy": timedelta(seconds=-1)}, "timestamp-accuracy"),
+        ({"serial_number": -1}, "timestamp-serial-number"),
+        ({"serial_number": 2**160}, "timestamp-serial-number"),
+        ({"gen_time": AT.replace(tzinfo=None)}, "der-time"),
+        ({"policy": "1"}, "der-oid"),
+    ],
+)
+def test_what_the_standard_forbids_is_not_written(changes, code):
+    with pytest.raises(EncodingError) as caught:
+        token_for(encode_timestamp_request(SHA256, DIGEST), **changes)
+    assert caught.value.code == code
 
 
 @settings(max_examples=300)
