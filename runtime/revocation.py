@@ -101,10 +101,11 @@ class RevocationFetcher:
 
     def issuers_of(self, certificates: Iterable[Certificate], at: datetime) -> tuple[Certificate, ...]:
         """Return the issuers that are neither known nor among these, where policy has them searched for."""
+        brought = tuple(certificates)
         found: dict[Certificate, None] = {}
-        for certificate in certificates:
+        for certificate in brought:
             try:
-                if self._known_issuer(certificate) is None:
+                if self._known_issuer(certificate) is None and signer_of(certificate, brought) is None:
                     found.update(dict.fromkeys(self._search(certificate, at)))
             except TrustError as error:
                 _LOG.warning("no issuer of %s: %s", certificate, error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from runtime.database import Database
 from runtime.encryption import DataKey
+from runtime.evidence.policy import IssuerBudget
 from runtime.fetch import Fetcher
 from runtime.revocation import EVIDENCE_POLICIES, EvidencePurpose, RevocationFetcher
 from signing.filing.acceptance import Acceptance
@@ -45,13 +46,7 @@ def build_components(
     fetcher: Poster | None = None,
 ) -> Components:
     """Build the parts; tests give their own revocation source and timestamp authority."""
-    anchors = tuple(load_pem_certificates(settings.trust_anchors.read_bytes()))
-    intermediates = tuple(load_pem_certificates(settings.intermediates.read_bytes()))
-    trust = Trust(
-        anchors,
-        intermediates,
-        revocation or RevocationFetcher.from_settings(settings, EVIDENCE_POLICIES[EvidencePurpose.FILING]),
-    )
+    trust = _trust(settings, revocation)
     store = DocumentStore(settings.state_directory / _DOCUMENTS)
     sessions = PreparedSessions(
         store,
@@ -75,12 +70,26 @@ def build_components(
         sessions=sessions,
         acceptance=acceptance,
         timestamps=timestamps,
-        intermediates=intermediates,
+        intermediates=trust.intermediates,
         policy_arc=settings.policy_arc,
         maximum_bytes=settings.maximum_document_bytes,
     )
     cleaning = Cleaning(database, store, sessions, timedelta(days=settings.draft_days))
     return Components(database, filings, acceptance, cleaning, trust)
+
+
+def _trust(settings: SigningSettings, revocation: RevocationSource | None) -> Trust:
+    """Say whom to trust and where to ask; addresses for issuers are asked only where the settings say so."""
+    policy = EVIDENCE_POLICIES[EvidencePurpose.FILING]
+    if settings.fetch_issuers:
+        policy = replace(policy, issuers=IssuerBudget())
+    fetched = RevocationFetcher.from_settings(settings, policy)
+    return Trust(
+        anchors=tuple(load_pem_certificates(settings.trust_anchors.read_bytes())),
+        intermediates=tuple(load_pem_certificates(settings.intermediates.read_bytes())),
+        revocation=revocation or fetched,
+        issuers=fetched if settings.fetch_issuers else None,
+    )
 
 
 def load_seal(settings: SigningSettings) -> Seal:

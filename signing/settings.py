@@ -31,6 +31,10 @@ class SigningSettings(ServiceSettings):
     agent_url: str = setting("http://127.0.0.1:8420", help="Address of the card agent on people's computers.")
     maximum_document_megabytes: int = setting(50, help="Largest document taken, in megabytes.")
     prepared_minutes: int = setting(15, help="Minutes a prepared document waits for its signature.")
+    fetch_issuers: bool = setting(
+        False,
+        help="Whether issuers' certificates that a document lacks are fetched from the addresses in it.",
+    )
     draft_days: int = setting(30, help="Days after which a draft that was never accepted is removed.")
 
     def __post_init__(self) -> None:

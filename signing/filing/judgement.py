@@ -25,6 +25,14 @@ class RevocationSource(Protocol):
         ...
 
 
+class IssuerSearch(Protocol):
+    """Finds issuers' certificates that a document does not bring: `runtime.revocation.RevocationFetcher`."""
+
+    def issuers_of(self, certificates: Sequence[Certificate], at: datetime) -> Sequence[Certificate]:
+        """Return those that lead to a known authority; their paths are validated like any other."""
+        ...
+
+
 @dataclass(frozen=True)
 class Trust:
     """What a service trusts, and where it asks about revocation."""
@@ -34,6 +42,8 @@ class Trust:
     revocation: RevocationSource
     evidence_at: datetime | None = None
     """As of when revocation data are collected, when documents are judged as of an earlier time."""
+    issuers: IssuerSearch | None = None
+    """Where missing issuers are searched for; None: nowhere, since documents come from strangers."""
 
     def judge(self, evidence: DocumentEvidence, policy: SignaturePolicy, at: datetime) -> DocumentConclusion:
         """Judge a document's evidence with revocation data collected now."""
@@ -46,8 +56,11 @@ class Trust:
         cannot make this service fetch from addresses the stranger chose.
         """
         asked = tuple(dict.fromkeys([*_certificates_in(evidence), *self.intermediates]))
-        revocation = self.revocation.evidence_for(asked, self.evidence_at or at)
-        return JudgeInputs(self.anchors, self.intermediates, revocation, policy, self.evidence_at)
+        collected_at = self.evidence_at or at
+        found = tuple(self.issuers.issuers_of(asked, collected_at)) if self.issuers is not None else ()
+        revocation = self.revocation.evidence_for((*asked, *found), collected_at)
+        intermediates = (*self.intermediates, *found)
+        return JudgeInputs(self.anchors, intermediates, revocation, policy, self.evidence_at)
 
 
 def _certificates_in(evidence: DocumentEvidence) -> list[Certificate]:

@@ -497,6 +497,12 @@ def test_a_missing_issuer_is_found_in_every_form(
     assert world.responder.count("issuer") == 1
 
 
+def test_issuers_that_were_brought_along_are_not_searched_for(world: World, tmp_path: Path) -> None:
+    tower = Tower(world, tmp_path / "tower", as_der)
+    assert tower.fetcher().issuers_of([tower.leaf(), tower.issuing], world.now) == ()
+    assert world.responder.asked == []
+
+
 def test_issuers_are_not_searched_for_unless_policy_says_so(world: World, tmp_path: Path) -> None:
     tower = Tower(world, tmp_path / "tower", as_der)
     assert tower.fetcher(budget=None).issuers_of([tower.leaf()], world.now) == ()

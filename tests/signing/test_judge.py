@@ -8,16 +8,20 @@ from dataclasses import replace
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from signing.cli_options import FixedRevocation
+from signing.filing.judgement import Trust
 from signing.formats.cms import assemble_cms, prepare_cms
 from signing.formats.cms_extraction import extract_cms
 from signing.formats.pdf_extraction import extract_pdf
 from signing.judge.conclusion import Reason
 from signing.judge.document import judge_document
+from signing.judge.policy import SignaturePolicy
 from signing.reports.sentences import _SENTENCES, sentence_for
 from signing.reports.simple import report_document, report_json, report_text
 from tests.signing.judging import LocalAuthority, inputs_of, judge_pdf, sign_pdf
 from tests.signing.pdfs import encrypted_pdf, plain_pdf, with_later_revision
 from tests.signing.pki import AT, ENTERPRISE, SUBJECT_NUMBER, Pki
+from trust.certificate import Certificate
 from trust.revocation import RevocationEvidence
 
 DAY = dt.timedelta(days=1)
@@ -466,3 +470,28 @@ class TestReports:
         failed = judge_pdf(sign_pdf(town).replace(b"Application", b"Bpplication"), town).signatures[0]
         open_ = judge_pdf(sign_pdf(town, timestamp=False), town).signatures[0]
         assert _worst((open_, failed)) == failed.failure
+
+
+class Found:
+    """A search for issuers that finds these."""
+
+    def __init__(self, *certificates: Certificate) -> None:
+        self.certificates = certificates
+
+    def issuers_of(self, _certificates, _at):
+        return self.certificates
+
+
+def test_a_document_without_its_issuer_is_judged_by_the_issuer_that_was_found(town):
+    holder = town.leaf()
+    prepared = prepare_cms(b"a report", holder.der, chain=(), at=AT)
+    signed = assemble_cms(prepared, holder.sign(prepared.signed_attributes))
+    evidence = extract_cms(signed, b"a report")
+    inputs = inputs_of(town)
+    alone = Trust(inputs.anchors, (), FixedRevocation(inputs.revocation))
+    policy = SignaturePolicy(signature_timestamp=False)
+    assert verdict(alone.judge(evidence, policy, AT))[0] == "INDETERMINATE"
+    searching = replace(alone, issuers=Found(*inputs.intermediates))
+    assert verdict(searching.judge(evidence, policy, AT))[0] == "TOTAL-PASSED"
+    astray = replace(alone, issuers=Found(Certificate.parse(holder.der)))
+    assert verdict(astray.judge(evidence, policy, AT))[0] == "INDETERMINATE"
