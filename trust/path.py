@@ -12,7 +12,8 @@ from datetime import datetime
 from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
 from trust.path_builder import PathBuilder
-from trust.path_steps import PathRun, RevocationCheck
+from trust.path_run import PathRun
+from trust.path_steps import RevocationCheck
 from trust.report import PathReport, Reason, Rejection, reject
 from trust.revocation import Freshness, RevocationEvidence, RevocationPolicy
 from trust.revocation_check import RevocationChecker

@@ -1,27 +1,24 @@
-"""The basic path validation algorithm, step by step (RFC 5280 6.1.2 to 6.1.6), over one path.
+"""The rules of basic path validation, each told by its clause (RFC 5280 6.1.2 to 6.1.5).
 
-path.py finds the paths and looks up revocation; here the rules are applied in the order of the clauses.
+path_run.py applies them along a path in the order of the clauses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import NamedTuple
 
 from trust.algorithms import check_public_key
-from trust.budget import Budget, BudgetError
+from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.conformance import check_conformance
 from trust.constraints import ConstraintError, ConstraintState
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
-from trust.keeping import Kept
 from trust.path_builder import Path
 from trust.policy import PolicyGraph
-from trust.report import PathReport, Reason, Rejection, Rule, reject
+from trust.report import Reason, Rejection, reject
 from trust.validation_inputs import ValidationInputs
 from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage, ExtensionOID
 
@@ -29,8 +26,6 @@ from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage, ExtensionOID
 RevocationCheck = Callable[[Certificate, Certificate], Rejection | None]
 # What one rule says against a certificate; nothing when it holds.
 Rejections = tuple[Rejection, ...]
-# Rules, and the methods that apply them.
-Steps = tuple[tuple[Rule, Callable[["PathRun", Certificate], Rejections]], ...]
 
 # Critical extensions that the steps below process (RFC 5280 4.2; alternative names by the constraints).
 UNDERSTOOD_EXTENSIONS = frozenset(
@@ -70,6 +65,16 @@ class PathState:
     policies: PolicyGraph = field(default_factory=PolicyGraph)
     names: ConstraintState = field(default_factory=ConstraintState)
 
+    @classmethod
+    def initial(cls, inputs: ValidationInputs, n: int) -> PathState:
+        """6.1.2 for a path of n certificates below the anchor."""
+        return cls(
+            explicit_policy=0 if inputs.explicit_policy else n + 1,
+            inhibit_any_policy=0 if inputs.initial_any_policy_inhibit else n + 1,
+            policy_mapping=0 if inputs.initial_policy_mapping_inhibit else n + 1,
+            max_path_length=n,
+        )
+
     def for_subscriber(self) -> PathState:
         """A state that the path's last certificate can change; it narrows no names."""
         return PathState(
@@ -82,13 +87,8 @@ class PathState:
         )
 
 
-# What the authorities of a path come to, where nothing speaks against them. Time and revocation have no part
-# in it, and are judged at every validation.
-_AUTHORITY_STATES: Kept[PathState] = Kept(256)
-
-
-class PathRun:
-    """One run over one path: the state, the certificate at hand, and what speaks against the path."""
+class PathSteps:
+    """The rules, each a method: what speaks against the certificate at hand, and how it changes the state."""
 
     def __init__(
         self,
@@ -99,91 +99,21 @@ class PathRun:
         budget: Budget,
     ) -> None:
         self.inputs, self.at, self.is_revoked, self.budget = inputs, at, check_revocation, budget
-        self.rules = _RULES if check_revocation is not None else _RULES_WITHOUT_REVOCATION
-        self.path = path
+        self.state = PathState.initial(inputs, len(path) - 1)
         # The certificate at hand: whose it is, whether it is the last, whether it only hands a name on.
         self.issuer = path[-1]
         self.final = self.self_issued_below = False
         self.policy_refused = False
         self.user_policies: frozenset[str] = frozenset()
-        self.rejections: list[Rejection] = []
-        self.broken: list[tuple[Certificate, Rule]] = []
 
-    def run(self) -> PathReport:
-        """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
-        subscriber, *authorities, anchor = self.path
-        authorities.reverse()
-        self._process_authorities(authorities)
-        self.final, self.self_issued_below = True, False
-        self._apply(self.rules.subscriber, subscriber)
-        applied = (
-            (anchor, _names_of(self.rules.anchor)),
-            *((authority, _names_of(self.rules.authority)) for authority in authorities),
-            (subscriber, _names_of(self.rules.subscriber)),
-        )
-        return PathReport(
-            self.at,
-            self.path,
-            tuple(self.rejections),
-            applied,
-            frozenset(self.broken),
-            self.user_policies,
-        )
-
-    def _process_authorities(self, authorities: list[Certificate]) -> None:
-        """6.1.3 and 6.1.4 for every authority below the anchor; what they come to is remembered."""
-        inputs = self.inputs
-        explicit = inputs.initial_explicit_policy
-        if explicit is None:
-            explicit = bool(inputs.initial_policies)
-        known_by = (
-            self.path[1:],
-            explicit,
-            inputs.initial_any_policy_inhibit,
-            inputs.initial_policy_mapping_inhibit,
-            inputs.required_extended_key_usage,
-        )
-        known = _AUTHORITY_STATES.get(known_by)
-        n = len(authorities) + 1
-        self.state = known or PathState(
-            explicit_policy=0 if explicit else n + 1,
-            inhibit_any_policy=0 if inputs.initial_any_policy_inhibit else n + 1,
-            policy_mapping=0 if inputs.initial_policy_mapping_inhibit else n + 1,
-            max_path_length=n,
-        )
-        self._apply(self.rules.passing_anchor if known else self.rules.anchor, self.issuer)
-        for authority in authorities:
-            self.self_issued_below = authority.is_self_issued
-            self._apply(self.rules.passing if known else self.rules.authority, authority)
-            self.issuer = authority
-        if not known and not self.rejections:
-            _AUTHORITY_STATES.put(known_by, self.state)
-        self.state = self.state.for_subscriber()
-
-    def _apply(self, steps: Steps, certificate: Certificate) -> None:
-        """The steps on one certificate in the order of the clauses; a value that cannot be read breaks one.
-
-        What two rules stumble over is told once.
-        """
-        for rule, check in steps:
-            try:
-                found: Iterable[Rejection] = check(self, certificate)
-            except BudgetError:
-                raise
-            except TrustError as error:
-                found = (reject(Reason.MALFORMED, certificate, error.message, clause=error.clause),)
-            if found:
-                self.broken.append((certificate, rule))
-                self.rejections.extend(each for each in found if each not in self.rejections)
-
-    def _check_anchor(self, anchor: Certificate) -> Rejections:
+    def check_anchor(self, anchor: Certificate) -> Rejections:
         """6.1.1 (d): whether an anchor outside its validity counts is the relying party's choice."""
         expired = not anchor.not_valid_before <= self.at <= anchor.not_valid_after
         if self.inputs.check_anchor_validity and expired:
             return (reject(Reason.ANCHOR_EXPIRED, anchor),)
         return ()
 
-    def _check_anchor_authority(self, anchor: Certificate) -> Rejections:
+    def check_anchor_authority(self, anchor: Certificate) -> Rejections:
         """4.2.1.9: who is no authority issues nothing; a length limits the path (RFC 5937 3.2)."""
         if not anchor.extensions:
             # Trusted as a name and a key, by other means than extensions.
@@ -191,22 +121,22 @@ class PathRun:
         constraints = anchor.basic_constraints
         if constraints is not None:
             self.state.max_path_length = _lower(self.state.max_path_length, constraints.path_length)
-        return self._check_authority(anchor)
+        return self.check_authority(anchor)
 
-    def _check_encoding(self, certificate: Certificate) -> Rejections:
+    def check_encoding(self, certificate: Certificate) -> Rejections:
         """4.1.2.6, 4.2: the subject and the extensions known here can be read, also where no rule asks."""
         certificate.check_subject()
         certificate.check_extensions()
         return ()
 
-    def _check_conformance(self, certificate: Certificate) -> Rejections:
+    def check_conformance(self, certificate: Certificate) -> Rejections:
         """4.1, 4.2: the certificate does not claim what it may not."""
         check_conformance(certificate, final=self.final)
         return ()
 
     # --- 6.1.3 basic certificate processing ---
 
-    def _check_key(self, certificate: Certificate) -> Rejections:
+    def check_key(self, certificate: Certificate) -> Rejections:
         """(a)(1): the signature was verified while building; the own key must be accepted too."""
         try:
             check_public_key(certificate.public_key, self.at, self.inputs.algorithms)
@@ -214,7 +144,7 @@ class PathRun:
             return (reject(Reason.ALGORITHM_REFUSED, certificate, error.message),)
         return ()
 
-    def _check_validity(self, certificate: Certificate) -> Rejections:
+    def check_validity(self, certificate: Certificate) -> Rejections:
         """(a)(2): the time is within the validity period."""
         if self.at < certificate.not_valid_before:
             return (reject(Reason.NOT_YET_VALID, certificate, date_text(certificate.not_valid_before)),)
@@ -222,12 +152,12 @@ class PathRun:
             return (reject(Reason.EXPIRED, certificate, date_text(certificate.not_valid_after)),)
         return ()
 
-    def _check_revocation(self, certificate: Certificate) -> Rejections:
+    def check_revocation(self, certificate: Certificate) -> Rejections:
         """(a)(3): not revoked."""
         rejection = None if self.is_revoked is None else self.is_revoked(certificate, self.issuer)
         return () if rejection is None else (rejection,)
 
-    def _check_names(self, certificate: Certificate) -> Rejections:
+    def check_names(self, certificate: Certificate) -> Rejections:
         """(b), (c): the names are permitted and not excluded; self-issued ones only at the end.
 
         (a)(4), name chaining, holds by the way paths are built.
@@ -240,7 +170,7 @@ class PathRun:
             return (reject(_CONSTRAINT_REASONS.get(error.code, _UNSUPPORTED), certificate, error.message),)
         return ()
 
-    def _process_policies(self, certificate: Certificate) -> Rejections:
+    def process_policies(self, certificate: Certificate) -> Rejections:
         """(d), (e), (f): the certificate's policies enter the graph, which may not vanish when needed."""
         any_policy_allowed = self.state.inhibit_any_policy > 0 or self.self_issued_below
         policies = certificate.policies
@@ -253,7 +183,7 @@ class PathRun:
 
     # --- 6.1.4 preparation for the next certificate ---
 
-    def _map_policies(self, certificate: Certificate) -> Rejections:
+    def map_policies(self, certificate: Certificate) -> Rejections:
         """(a), (b): policies are mapped, anyPolicy never."""
         mappings = certificate.policy_mappings
         self.budget.spend("comparisons", len(mappings))
@@ -262,12 +192,12 @@ class PathRun:
             return (reject(Reason.POLICY_MAPPING, certificate),)
         return ()
 
-    def _narrow_names(self, certificate: Certificate) -> Rejections:
+    def narrow_names(self, certificate: Certificate) -> Rejections:
         """(g): name constraints narrow what may be issued below."""
         self.state.names.narrow(certificate.name_constraints)
         return ()
 
-    def _narrow_policies(self, certificate: Certificate) -> Rejections:
+    def narrow_policies(self, certificate: Certificate) -> Rejections:
         """(h), (i), (j): the counters go down, and further where the certificate says so."""
         state = self.state
         if not self.self_issued_below:
@@ -281,14 +211,14 @@ class PathRun:
         state.inhibit_any_policy = _lower(state.inhibit_any_policy, certificate.inhibit_any_policy)
         return ()
 
-    def _check_authority(self, certificate: Certificate) -> Rejections:
+    def check_authority(self, certificate: Certificate) -> Rejections:
         """(k): the certificate is an authority's."""
         constraints = certificate.basic_constraints
         if constraints is None or not constraints.ca:
             return (reject(Reason.NOT_A_CA, certificate),)
         return ()
 
-    def _check_path_length(self, certificate: Certificate) -> Rejections:
+    def check_path_length(self, certificate: Certificate) -> Rejections:
         """(l), (m): no more authorities follow than allowed; self-issued ones do not count."""
         too_long = self.state.max_path_length <= 0 and not self.self_issued_below
         if not self.self_issued_below:
@@ -298,21 +228,21 @@ class PathRun:
             self.state.max_path_length = _lower(self.state.max_path_length, constraints.path_length)
         return (reject(Reason.PATH_TOO_LONG, certificate),) if too_long else ()
 
-    def _check_certificate_signing(self, certificate: Certificate) -> Rejections:
+    def check_certificate_signing(self, certificate: Certificate) -> Rejections:
         """(n): a key usage, where stated, has keyCertSign."""
         key_usage = certificate.key_usage
         if key_usage is not None and KeyUsage.KEY_CERT_SIGN not in key_usage:
             return (reject(Reason.CERTIFICATE_SIGNING, certificate),)
         return ()
 
-    def _check_nested_purpose(self, certificate: Certificate) -> Rejections:
+    def check_nested_purpose(self, certificate: Certificate) -> Rejections:
         """An authority that states purposes issues for those only (the field's reading of 4.2.1.12)."""
         required, stated = self.inputs.required_extended_key_usage, certificate.extended_key_usage
         if required is None or stated is None or required in stated or ExtendedKeyUsage.ANY in stated:
             return ()
         return (reject(Reason.EXTENDED_KEY_USAGE, certificate, required),)
 
-    def _check_critical_extensions(self, certificate: Certificate) -> Rejections:
+    def check_critical_extensions(self, certificate: Certificate) -> Rejections:
         """6.1.4 (o), 6.1.5 (e): every critical extension is understood."""
         clause = "RFC 5280 6.1.5 (e)" if self.final else "RFC 5280 6.1.4 (o)"
         return tuple(
@@ -323,7 +253,7 @@ class PathRun:
 
     # --- 6.1.5 wrap-up ---
 
-    def _conclude_policies(self, certificate: Certificate) -> Rejections:
+    def conclude_policies(self, certificate: Certificate) -> Rejections:
         """(a), (b), (g): the last counters, and the policies within what the relying party accepts."""
         self.state.explicit_policy = max(self.state.explicit_policy - 1, 0)
         constraints = certificate.policy_constraints
@@ -337,7 +267,7 @@ class PathRun:
         wanted = ", ".join(sorted(self.inputs.initial_policies))
         return (reject(Reason.POLICY_REQUIRED, certificate, f" ({wanted})" if wanted else ""),)
 
-    def _check_key_usage(self, certificate: Certificate) -> Rejections:
+    def check_key_usage(self, certificate: Certificate) -> Rejections:
         """The key usage that the relying party asks for."""
         required = self.inputs.required_key_usage
         if not required:
@@ -347,85 +277,12 @@ class PathRun:
             reject(Reason.KEY_USAGE, certificate, usage.name.lower().replace("_", "-")) for usage in missing
         )
 
-    def _check_purpose(self, certificate: Certificate) -> Rejections:
+    def check_purpose(self, certificate: Certificate) -> Rejections:
         """The purpose that the relying party asks for; anyExtendedKeyUsage does not stand for it."""
         required = self.inputs.required_extended_key_usage
         if required is None or required in (certificate.extended_key_usage or ()):
             return ()
         return (reject(Reason.EXTENDED_KEY_USAGE, certificate, required),)
-
-
-# What may change from one validation to the next: time passes.
-_PASSING_ANCHOR_RULES: Steps = ((Rule("6.1.1 (d)", "anchor", "信任锚"), PathRun._check_anchor),)
-_ANCHOR_RULES: Steps = (
-    *_PASSING_ANCHOR_RULES,
-    (Rule("4.2.1.9", "authority of the anchor", "信任锚的机构资格"), PathRun._check_anchor_authority),
-    (
-        Rule("4.2.1.3", "certificate signing by the anchor", "信任锚的证书签发权"),
-        PathRun._check_certificate_signing,
-    ),
-    (
-        Rule("4.2", "critical extensions of the anchor", "信任锚的关键扩展"),
-        PathRun._check_critical_extensions,
-    ),
-    (Rule("4.2.1.10", "name constraints of the anchor", "信任锚的名称限制"), PathRun._narrow_names),
-)
-_PASSING_RULES: Steps = (
-    (Rule("6.1.3 (a)(1)", "signature", "签名与密钥"), PathRun._check_key),
-    (Rule("6.1.3 (a)(2)", "validity", "有效期"), PathRun._check_validity),
-    (Rule("6.1.3 (a)(3)", "revocation", "吊销状态"), PathRun._check_revocation),
-)
-_BASIC_RULES: Steps = (
-    (Rule("4.2", "extensions", "编码与扩展"), PathRun._check_encoding),
-    *_PASSING_RULES,
-    (Rule("6.1.3 (b)(c)", "names", "名称限制"), PathRun._check_names),
-    (Rule("6.1.3 (d)(e)(f)", "policies", "证书策略"), PathRun._process_policies),
-)
-_AUTHORITY_RULES: Steps = (
-    *_BASIC_RULES,
-    (Rule("6.1.4 (a)(b)", "policy mappings", "策略映射"), PathRun._map_policies),
-    (Rule("6.1.4 (g)", "name constraints", "名称限制的收紧"), PathRun._narrow_names),
-    (Rule("6.1.4 (h)(i)(j)", "policy constraints", "策略限制"), PathRun._narrow_policies),
-    (Rule("6.1.4 (k)", "basic constraints", "基本限制"), PathRun._check_authority),
-    (Rule("6.1.4 (l)(m)", "path length", "路径长度"), PathRun._check_path_length),
-    (Rule("6.1.4 (n)", "certificate signing", "证书签发权"), PathRun._check_certificate_signing),
-    (Rule("4.2.1.12", "purposes of the authority", "机构的用途"), PathRun._check_nested_purpose),
-    (Rule("6.1.4 (o)", "critical extensions", "关键扩展"), PathRun._check_critical_extensions),
-    (Rule("4.1 4.2", "conformance", "合规性"), PathRun._check_conformance),
-)
-_FINAL_RULES: Steps = (
-    *_BASIC_RULES,
-    (Rule("6.1.5 (e)", "critical extensions", "关键扩展"), PathRun._check_critical_extensions),
-    (Rule("6.1.5 (a)(b)(g)", "policy set", "策略集合"), PathRun._conclude_policies),
-    (Rule("4.2.1.3", "key usage", "密钥用途"), PathRun._check_key_usage),
-    (Rule("4.2.1.12", "purpose", "用途"), PathRun._check_purpose),
-    (Rule("4.1 4.2", "conformance", "合规性"), PathRun._check_conformance),
-)
-
-
-class Rules(NamedTuple):
-    """The rules for each place in a path; the passing ones are those that time may break."""
-
-    anchor: Steps
-    passing_anchor: Steps
-    authority: Steps
-    passing: Steps
-    subscriber: Steps
-
-
-def _without_revocation(steps: Steps) -> Steps:
-    """The steps of a validation that does not ask about revocation."""
-    return tuple(step for step in steps if step[1] is not PathRun._check_revocation)
-
-
-_RULES = Rules(_ANCHOR_RULES, _PASSING_ANCHOR_RULES, _AUTHORITY_RULES, _PASSING_RULES, _FINAL_RULES)
-_RULES_WITHOUT_REVOCATION = Rules(*map(_without_revocation, _RULES))
-
-
-@lru_cache(maxsize=8)
-def _names_of(steps: Steps) -> tuple[Rule, ...]:
-    """The rules of the steps, for a report."""
-    return tuple(rule for rule, _ in steps)
 
 
 _CONSTRAINT_REASONS = {

@@ -41,3 +41,10 @@ class ValidationInputs:
     check_anchor_validity: bool = True
     algorithms: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY
     maximum_path_length: int = MAXIMUM_PATH_LENGTH
+
+    @property
+    def explicit_policy(self) -> bool:
+        """6.1.1 (e) initial-explicit-policy, as it was given or as it follows from the policies."""
+        if self.initial_explicit_policy is None:
+            return bool(self.initial_policies)
+        return self.initial_explicit_policy
