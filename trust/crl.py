@@ -25,6 +25,7 @@ from trust.crl_extensions import (
     CRLError,
     IssuingDistributionPoint,
     read_crl_number,
+    read_date,
     read_issuing_distribution_point,
 )
 from trust.encoding import der
@@ -135,6 +136,11 @@ class CertificateRevocationList:
         """Where the delta CRLs to this list are published (RFC 5280 5.2.6)."""
         return self._read(ExtensionOID.FRESHEST_CRL, read_distribution_points) or ()
 
+    @cached_property
+    def expired_certificates_since(self) -> datetime | None:
+        """Certificates that expired since then stay on the list (X.509 9.5.2.8)."""
+        return self._read(ExtensionOID.EXPIRED_CERTS_ON_CRL, read_date)
+
     def check_extensions(self) -> None:
         """One rule: what is known here can be read, and no other extension is critical (RFC 5280 5.2)."""
         for extension in self.extensions.values():
@@ -185,6 +191,7 @@ _EXTENSION_ATTRIBUTES = (
     "authority_key",
     "issuing_distribution_point",
     "freshest_crl",
+    "expired_certificates_since",
 )
 
 

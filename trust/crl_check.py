@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, CRLError, Revocation
@@ -23,8 +24,7 @@ DEFAULT_CLOCK_SKEW = timedelta(minutes=5)
 ALL_REASONS = frozenset(range(1, 9))
 
 
-@dataclass(frozen=True)
-class StatusAnswer:
+class StatusAnswer(NamedTuple):
     """What one piece of evidence says of one certificate, and as of when."""
 
     status: CertStatus
@@ -32,6 +32,15 @@ class StatusAnswer:
     revoked_at: datetime | None = None
     reason: CRLReason | None = None
     next_update: datetime | None = None
+
+
+def counts_at(revoked_at: datetime, invalid_since: datetime | None, past: datetime | None) -> bool:
+    """Whether a revocation counts against what is proven to have existed at that time; now, each one does.
+
+    It counts from its own time on (EN 319 102-1 5.5.4), or from the date since which the key is suspected,
+    where that is stated and earlier (RFC 5280 5.3.2).
+    """
+    return past is None or min(revoked_at, invalid_since or revoked_at) <= past
 
 
 # --- complete and delta ----------------------------------------------------------------------------------
@@ -65,8 +74,8 @@ class CombinedCRL:
 
 
 def _counts(entry: Revocation, past: datetime | None) -> bool:
-    """Whether the entry speaks about that time; without one every entry does."""
-    return past is None or entry.revoked_at <= past
+    """Whether the entry counts at that time."""
+    return counts_at(entry.revoked_at, entry.invalid_since, past)
 
 
 def check_delta_crl(delta: CertificateRevocationList, base: CertificateRevocationList) -> None:
@@ -232,7 +241,26 @@ def status_in_crl(
     latest = combined.latest
     entry = combined.find(certificate.serial_number, certificate.issuer, past)
     if entry is None:
+        if combined.find(certificate.serial_number, certificate.issuer) is None:
+            _check_still_listed(latest, certificate, past)
         return StatusAnswer(CertStatus.GOOD, latest.this_update, next_update=latest.next_update)
     return StatusAnswer(
         CertStatus.REVOKED, latest.this_update, entry.revoked_at, entry.reason, latest.next_update
     )
+
+
+def _check_still_listed(
+    crl: CertificateRevocationList, certificate: Certificate, past: datetime | None
+) -> None:
+    """One rule: of a certificate that had expired before, a list tells if it keeps such (RFC 5280 3.3).
+
+    At present an expired certificate is refused anyway; the rule is for questions about an earlier time.
+    """
+    if past is None or crl.this_update <= certificate.not_valid_after:
+        return
+    if crl.expired_certificates_since is None or crl.expired_certificates_since > certificate.not_valid_after:
+        raise CRLError(
+            "the certificate may have been taken off the list when it expired",
+            code="crl-certificate-expired",
+            clause="RFC 5280 3.3",
+        )

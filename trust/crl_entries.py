@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from trust.certificate import MAXIMUM_SERIAL_NUMBER_SIZE, read_extensions
-from trust.crl_extensions import CRLError
+from trust.crl_extensions import CRLError, read_date
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
@@ -218,7 +218,9 @@ def _read_entry(entry: bytes, rules: EntryRules) -> tuple[bytes, Revocation, byt
                 clause="RFC 5280 5.3",
             )
     values = {oid: extension.value for oid, extension in extensions.items()}
-    revocation = Revocation(revoked_at, _read_reason(values, rules), _read_invalidity_date(values))
+    invalidity_date = values.get(ExtensionOID.INVALIDITY_DATE)
+    invalid_since = None if invalidity_date is None else read_date(invalidity_date)
+    revocation = Revocation(revoked_at, _read_reason(values, rules), invalid_since)
     return _key(serial_number), revocation, _read_certificate_issuer(values, rules)
 
 
@@ -243,17 +245,6 @@ def reason_named(code: int) -> CRLReason:
         return CRLReason(code)
     except ValueError as error:
         raise CRLError("a revocation reason is not known", code="crl-malformed") from error
-
-
-def _read_invalidity_date(values: Mapping[str, bytes]) -> datetime | None:
-    """InvalidityDate (RFC 5280 5.3.2)."""
-    value = values.get(ExtensionOID.INVALIDITY_DATE)
-    if value is None:
-        return None
-    reader = Reader(value)
-    date = reader.read_generalized_time()
-    reader.finish()
-    return date
 
 
 def _read_certificate_issuer(values: Mapping[str, bytes], rules: EntryRules) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader
@@ -68,3 +69,11 @@ def read_crl_number(value: bytes) -> int:
     if not 0 <= number < 1 << 8 * MAXIMUM_NUMBER_OCTETS:
         raise DerError("a CRL number out of bounds", code="crl-number", clause="RFC 5280 5.2.3")
     return number
+
+
+def read_date(value: bytes) -> datetime:
+    """A GeneralizedTime alone: InvalidityDate (RFC 5280 5.3.2), ExpiredCertsOnCRL (X.509 9.5.2.8)."""
+    reader = Reader(value)
+    date = reader.read_generalized_time()
+    reader.finish()
+    return date

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from trust.algorithms import (
     DEFAULT_ALGORITHM_POLICY,
@@ -20,14 +21,15 @@ from trust.algorithms import (
     verify_with,
 )
 from trust.certificate import Certificate
-from trust.crl_check import DEFAULT_CLOCK_SKEW, StatusAnswer
+from trust.crl_check import DEFAULT_CLOCK_SKEW, StatusAnswer, counts_at
 from trust.digest import DigestAlgorithm
 from trust.encoding.extensions import KeyUsage
 from trust.encoding.ocsp import CertID, OCSPResponseStatus
+from trust.errors import TrustError
 from trust.names import names_match
 from trust.ocsp_response import OCSPAnswer, OCSPError, OCSPResponse, parse_ocsp_response
 from trust.public_key import parse_key_info
-from trust.status import CertStatus
+from trust.status import CertStatus, CRLReason
 from trust.vocabulary import ExtendedKeyUsage, ExtensionOID
 
 __all__ = [
@@ -40,15 +42,8 @@ __all__ = [
     "verify_ocsp_response",
 ]
 
-_CERT_ID_DIGESTS = {
-    digest.oid: digest
-    for digest in (
-        DigestAlgorithm.SHA1,
-        DigestAlgorithm.SHA256,
-        DigestAlgorithm.SHA384,
-        DigestAlgorithm.SHA512,
-    )
-}
+# All but MD5, for which issuers of equal digest can be made.
+_CERT_ID_DIGESTS = {digest.oid: digest for digest in DigestAlgorithm if digest is not DigestAlgorithm.MD5}
 _RESPONDER_EXTENSIONS = frozenset(
     (
         ExtensionOID.KEY_USAGE,
@@ -82,6 +77,9 @@ class OCSPChecks:
     past: datetime | None = None
 
 
+_DEFAULT_CHECKS = OCSPChecks()
+
+
 def verify_ocsp_response(
     response: OCSPResponse,
     certificate: Certificate,
@@ -93,7 +91,7 @@ def verify_ocsp_response(
     checks: OCSPChecks | None = None,
 ) -> StatusAnswer:
     """What the response says of the certificate, every check of RFC 6960 3.2 made; OCSPError otherwise."""
-    checks = checks or OCSPChecks(maximum_age=maximum_age)
+    checks = checks or (_DEFAULT_CHECKS if maximum_age is None else OCSPChecks(maximum_age=maximum_age))
     # The responder did answer.
     if response.response_status is not OCSPResponseStatus.SUCCESSFUL:
         name = response.response_status.name.lower().replace("_", "-")
@@ -107,34 +105,64 @@ def verify_ocsp_response(
     # 4.4.1: the nonce is ours.
     check_nonce(response, nonce, required=checks.nonce_required)
     # 3.2 (2), (3), (4): the signer is the issuer, or was authorised by it to answer.
-    responder = _find_responder(response, issuer, at, checks)
-    _verify_response_signature(response, responder, at, checks)
-    if answer.revoked_at is not None and checks.past is not None and answer.revoked_at > checks.past:
-        return StatusAnswer(CertStatus.GOOD, answer.this_update)
-    return StatusAnswer(answer.status, answer.this_update, answer.revoked_at, answer.reason)
+    _check_authorised(response, issuer, at, checks)
+    return _conclude(answer, certificate, checks.past)
+
+
+def _conclude(answer: OCSPAnswer, certificate: Certificate, past: datetime | None) -> StatusAnswer:
+    """What the answer says of the certificate at the time asked about."""
+    if answer.status is CertStatus.GOOD:
+        check_archive_cutoff(answer, certificate, past)
+    status = answer.status
+    if answer.revoked_at is not None and not counts_at(answer.revoked_at, answer.invalid_since, past):
+        status = CertStatus.GOOD
+    if status is CertStatus.GOOD:
+        return StatusAnswer(status, answer.this_update, next_update=answer.next_update)
+    return StatusAnswer(status, answer.this_update, answer.revoked_at, answer.reason, answer.next_update)
+
+
+def check_archive_cutoff(answer: OCSPAnswer, certificate: Certificate, past: datetime | None) -> None:
+    """One rule: of a certificate that had expired before, an answer tells what the archive keeps (4.4.4).
+
+    At present an expired certificate is refused anyway; the rule is for questions about an earlier time.
+    """
+    if past is None or answer.this_update <= certificate.not_valid_after:
+        return
+    if answer.archive_cutoff is None or answer.archive_cutoff > certificate.not_valid_after:
+        raise OCSPError(
+            "the responder may have forgotten the certificate since it expired",
+            code="ocsp-certificate-expired",
+            clause="RFC 6960 4.4.4",
+        )
 
 
 def _find_answer(response: OCSPResponse, certificate: Certificate, issuer: Certificate) -> OCSPAnswer:
     """The one answer about the certificate; several must agree."""
     found = [a for a in response.answers if matches_certificate(a.cert_id, certificate, issuer)]
+    if len(found) == 1:
+        return found[0]
     if not found:
         raise OCSPError(
             "the response is about other certificates", code="ocsp-other-certificate", clause="RFC 6960 3.2"
         )
     if len({answer.status for answer in found}) != 1:
         raise OCSPError("the response contradicts itself", code="ocsp-contradiction", clause="RFC 6960 3.2")
-    return min(found, key=lambda answer: answer.this_update)
+    # Of several revocations a final one counts, of equals the oldest.
+    return min(found, key=lambda answer: (answer.reason is CRLReason.CERTIFICATE_HOLD, answer.this_update))
 
 
 def matches_certificate(cert_id: CertID, certificate: Certificate, issuer: Certificate) -> bool:
     """Whether the CertID names this certificate of this issuer: serial, name and key (RFC 6960 4.1.1)."""
-    digest = _CERT_ID_DIGESTS.get(cert_id.hash_algorithm)
-    if digest is None or cert_id.serial_number != certificate.serial_number:
-        return False
-    return (
-        digest.digest(certificate.issuer) == cert_id.issuer_name_digest
-        and digest.digest(parse_key_info(issuer.public_key).key) == cert_id.issuer_key_digest
-    )
+    return cert_id.serial_number == certificate.serial_number and _issuer_digests(
+        cert_id.hash_algorithm, certificate.issuer, issuer.public_key
+    ) == (cert_id.issuer_name_digest, cert_id.issuer_key_digest)
+
+
+@lru_cache(maxsize=1024)
+def _issuer_digests(algorithm: str, name: bytes, public_key: bytes) -> tuple[bytes, bytes] | None:
+    """IssuerNameHash and issuerKeyHash by the digest algorithm of that OID; None when it is not known."""
+    digest = _CERT_ID_DIGESTS.get(algorithm)
+    return None if digest is None else (digest.digest(name), digest.digest(parse_key_info(public_key).key))
 
 
 def check_extensions(response: OCSPResponse, answer: OCSPAnswer) -> None:
@@ -180,31 +208,54 @@ def _names_responder(response: OCSPResponse, certificate: Certificate) -> bool:
     """Whether the response's ResponderID is this certificate's name or key."""
     if response.responder_name is not None:
         return names_match(response.responder_name, certificate.subject)
-    key_digest = DigestAlgorithm.SHA1.digest(parse_key_info(certificate.public_key).key)
-    return key_digest == response.responder_key_digest
+    return response.responder_key_digest == _responder_key_digest(certificate.public_key)
 
 
-def _find_responder(
-    response: OCSPResponse, issuer: Certificate, at: datetime, checks: OCSPChecks
-) -> Certificate:
-    """The issuer itself, or the certificate sent along that the issuer authorised (RFC 6960 4.2.2.2)."""
-    if _names_responder(response, issuer):
-        return issuer
-    named = [certificate for certificate in response.certificates if _names_responder(response, certificate)]
-    if not named:
-        raise OCSPError("the responder is not known", code="ocsp-responder", clause="RFC 6960 4.2.2.2")
-    check_delegation(named[0], issuer, at, checks)
-    return named[0]
+@lru_cache(maxsize=1024)
+def _responder_key_digest(public_key: bytes) -> bytes:
+    """KeyHash: the SHA-1 of the key's bits (RFC 6960 4.2.1)."""
+    return DigestAlgorithm.SHA1.digest(parse_key_info(public_key).key)
+
+
+def _check_authorised(response: OCSPResponse, issuer: Certificate, at: datetime, checks: OCSPChecks) -> None:
+    """The signer is the issuer itself, or a certificate sent along that it authorised (RFC 6960 4.2.2.2).
+
+    A delegated responder may bear the issuer's name, so every certificate of the ResponderID is tried.
+    """
+    refusal: TrustError | None = None
+    for responder in (issuer, *response.certificates):
+        if not _names_responder(response, responder):
+            continue
+        try:
+            if responder.public_key != issuer.public_key:
+                check_delegation(responder, issuer, at, checks)
+                check_responder_validity(responder, response.produced_at or at)
+            _verify_response_signature(response, responder, at, checks)
+        except TrustError as error:
+            refusal = refusal or error
+            continue
+        return
+    raise refusal or OCSPError("the responder is not known", code="ocsp-responder", clause="RFC 6960 4.2.2.2")
 
 
 def check_delegation(responder: Certificate, issuer: Certificate, at: datetime, checks: OCSPChecks) -> None:
     """One rule: the issuer, by its own key, authorised this responder to answer (RFC 6960 4.2.2.2)."""
+    check_algorithm(responder.algorithm, at, checks.algorithms)
+    _check_delegation(responder, issuer)
+    check_responder_validity(responder, at)
+    if ExtensionOID.OCSP_NO_CHECK in responder.extensions:
+        return
+    if checks.check_responder is None:
+        raise _not_authorised("nobody says whether its certificate is revoked")
+    checks.check_responder(responder)
+
+
+@lru_cache(maxsize=256)
+def _check_delegation(responder: Certificate, issuer: Certificate) -> None:
+    """What does not depend on the time: issuer, signature, purpose; what is right is remembered."""
     if not names_match(responder.issuer, issuer.subject):
         raise _not_authorised("another authority issued its certificate")
-    check_algorithm(responder.algorithm, at, checks.algorithms)
     verify_signature(issuer.public_key, responder.algorithm, responder.signature, responder.tbs)
-    if not responder.not_valid_before <= at <= responder.not_valid_after:
-        raise _not_authorised("its certificate is outside its validity period")
     if ExtendedKeyUsage.OCSP_SIGNING not in (responder.extended_key_usage or ()):
         raise _not_authorised("its certificate is not for OCSP signing")
     if responder.key_usage is not None and KeyUsage.DIGITAL_SIGNATURE not in responder.key_usage:
@@ -212,11 +263,12 @@ def check_delegation(responder: Certificate, issuer: Certificate, at: datetime, 
     for extension in responder.extensions.values():
         if extension.critical and extension.oid not in _RESPONDER_EXTENSIONS:
             raise _not_authorised(f"its certificate has an unknown critical extension {extension.oid}")
-    if ExtensionOID.OCSP_NO_CHECK in responder.extensions:
-        return
-    if checks.check_responder is None:
-        raise _not_authorised("nobody says whether its certificate is revoked")
-    checks.check_responder(responder)
+
+
+def check_responder_validity(responder: Certificate, at: datetime) -> None:
+    """One rule: the responder's certificate is within its validity period."""
+    if not responder.not_valid_before <= at <= responder.not_valid_after:
+        raise _not_authorised("its certificate is outside its validity period")
 
 
 def _not_authorised(why: str) -> OCSPError:

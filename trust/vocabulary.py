@@ -29,8 +29,10 @@ class ExtensionOID:
     EXTENDED_KEY_USAGE: Final = "2.5.29.37"
     FRESHEST_CRL: Final = "2.5.29.46"
     INHIBIT_ANY_POLICY: Final = "2.5.29.54"
+    EXPIRED_CERTS_ON_CRL: Final = "2.5.29.60"
     AUTHORITY_INFORMATION_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
     OCSP_NONCE: Final = "1.3.6.1.5.5.7.48.1.2"
+    OCSP_ARCHIVE_CUTOFF: Final = "1.3.6.1.5.5.7.48.1.6"
     OCSP_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
 
 

@@ -259,7 +259,12 @@ def signed_again(party: Party, issuer_key, change, *, algorithm: str | None = No
 
 
 def ocsp_responder(
-    issuer: Party, *, no_check: bool = True, purposes=(ExtendedKeyUsageOID.OCSP_SIGNING,), **changes
+    issuer: Party,
+    *,
+    subject: str = "OCSP responder",
+    no_check: bool = True,
+    purposes=(ExtendedKeyUsageOID.OCSP_SIGNING,),
+    **changes,
 ):
     extensions = ((x509.OCSPNoCheck(), False),) if no_check else ()
-    return issue("OCSP responder", issuer, purposes=purposes, extensions=extensions, **changes)
+    return issue(subject, issuer, purposes=purposes, extensions=extensions, **changes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import core
@@ -26,15 +27,20 @@ from tests.trust.authorities import (
     ocsp_responder,
     root,
 )
+from trust.encoding import der
 from trust.errors import TrustError
 from trust.ocsp import OCSPChecks, OCSPError, parse_ocsp_response, verify_ocsp_response
 from trust.path import RevocationEvidence, RevocationPolicy, ValidationInputs, validate_path
+from trust.public_key import parse_key_info
 from trust.status import CertStatus, CRLReason
 
 TOP = root()
 LEAF = issue("Leaf", TOP)
 OTHER = issue("Other", TOP)
 RESPONDER = ocsp_responder(TOP)
+# The same authority with another key, and with the same one certified anew.
+SIBLING = authority("Root", TOP)
+RENEWED = authority("Root", TOP, key=TOP.key)
 NONCE = bytes(range(32))
 NAME = ocsp.OCSPResponderEncoding.NAME
 REVOKED, UNKNOWN = ocsp.OCSPCertStatus.REVOKED, ocsp.OCSPCertStatus.UNKNOWN
@@ -60,8 +66,20 @@ def refusal(response: bytes, **changes) -> str:
         make_ocsp(LEAF, TOP, responder=RESPONDER),
         make_ocsp(LEAF, TOP, responder=RESPONDER, encoding=NAME),
         make_ocsp(LEAF, TOP, algorithm=hashes.SHA256()),
+        make_ocsp(LEAF, TOP, algorithm=hashes.SHA384()),
+        make_ocsp(LEAF, TOP, responder=ocsp_responder(RENEWED)),
+        make_ocsp(LEAF, TOP, responder=ocsp_responder(TOP, subject="Root"), encoding=NAME),
     ],
-    ids=["issuer by key", "issuer by name", "responder by key", "responder by name", "sha256 certID"],
+    ids=[
+        "issuer by key",
+        "issuer by name",
+        "responder by key",
+        "responder by name",
+        "sha256 certID",
+        "sha384 certID",
+        "responder by the renewed authority of the same key",
+        "responder of the issuer's name",
+    ],
 )
 def test_good(response):
     answer = verify(response)
@@ -73,6 +91,82 @@ def test_revoked_with_reason():
     answer = verify(make_ocsp(LEAF, TOP, status=REVOKED, reason=x509.ReasonFlags.key_compromise))
     assert (answer.status, answer.reason) == (CertStatus.REVOKED, CRLReason.KEY_COMPROMISE)
     assert answer.revoked_at == AT - 2 * DAY
+
+
+def test_certificate_that_was_never_issued_counts_as_revoked():
+    """RFC 6960 2.2 and 4.4.8: revoked since 1970, on hold."""
+    beginning = datetime(1970, 1, 1, tzinfo=UTC)
+    answer = verify(
+        make_ocsp(
+            LEAF,
+            TOP,
+            status=REVOKED,
+            revoked_at=beginning,
+            reason=x509.ReasonFlags.certificate_hold,
+            extensions=[
+                (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.9"), b"\5\0"), False)
+            ],
+        )
+    )
+    assert answer.status is CertStatus.REVOKED
+    assert answer.revoked_at == beginning
+
+
+def archive_cutoff(moment):
+    def change(data):
+        data["responses"][0]["single_extensions"] = [
+            {
+                "extn_id": "archive_cutoff",
+                "critical": False,
+                "extn_value": core.GeneralizedTime(moment),
+            }
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (archive_cutoff(AT - 30 * DAY), None),
+        (archive_cutoff(AT - 5 * DAY), "ocsp-certificate-expired"),
+        (None, "ocsp-certificate-expired"),
+    ],
+    ids=["kept", "kept not long enough", "not said"],
+)
+def test_good_answer_about_a_certificate_that_had_expired(change, code):
+    expired = issue("Leaf", TOP, not_after=AT - 10 * DAY)
+    response = parse_ocsp_response(make_ocsp(expired, TOP, change=change))
+    past = OCSPChecks(past=AT - 20 * DAY)
+    if code is None:
+        answer = verify_ocsp_response(response, expired.ours, TOP.ours, AT, checks=past)
+        assert answer.status is CertStatus.GOOD
+        return
+    with pytest.raises(OCSPError) as caught:
+        verify_ocsp_response(response, expired.ours, TOP.ours, AT, checks=past)
+    assert caught.value.code == code
+
+
+def invalid_since(moment):
+    def change(data):
+        data["responses"][0]["single_extensions"] = [
+            {"extn_id": "invalidity_date", "critical": False, "extn_value": core.GeneralizedTime(moment)}
+        ]
+
+    return change
+
+
+def test_revocation_counts_from_its_time_or_from_the_invalidity_date():
+    revoked = {"status": REVOKED, "revoked_at": AT - 2 * DAY, "reason": x509.ReasonFlags.key_compromise}
+    plain = make_ocsp(LEAF, TOP, **revoked)
+    suspected = make_ocsp(LEAF, TOP, **revoked, change=invalid_since(AT - 6 * DAY))
+    for response, days, status in (
+        (plain, 1, CertStatus.REVOKED),
+        (plain, 3, CertStatus.GOOD),
+        (suspected, 3, CertStatus.REVOKED),
+        (suspected, 7, CertStatus.GOOD),
+    ):
+        assert verify(response, checks=OCSPChecks(past=AT - days * DAY)).status is status
 
 
 def test_unknown_is_told():
@@ -94,6 +188,22 @@ def contradict(data):
     revoked = data["responses"][0].copy()
     revoked["cert_status"] = asn1_ocsp.CertStatus("revoked", {"revocation_time": AT - DAY})
     data["responses"].append(revoked)
+
+
+def contradict_by_another_digest(data):
+    """A second answer, revoked, whose CertID is made with SHA-256."""
+    revoked = data["responses"][0].copy()
+    revoked["cert_status"] = asn1_ocsp.CertStatus("revoked", {"revocation_time": AT - DAY})
+    cert_id = revoked["cert_id"]
+    cert_id["hash_algorithm"] = {"algorithm": "sha256"}
+    cert_id["issuer_name_hash"] = hashlib.sha256(TOP.ours.subject).digest()
+    cert_id["issuer_key_hash"] = hashlib.sha256(parse_key_info(TOP.ours.public_key).key).digest()
+    data["responses"].append(revoked)
+
+
+def nonce_of(size):
+    value = core.OctetString(bytes(size)).dump()
+    return [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.48.1.2"), value), False)]
 
 
 def critical_response_extension(data):
@@ -124,6 +234,9 @@ SECOND = timedelta(seconds=1)
         ({"change": other_issuer_key}, "ocsp-other-certificate"),
         ({"change": other_issuer_name}, "ocsp-other-certificate"),
         ({"change": contradict}, "ocsp-contradiction"),
+        ({"change": contradict_by_another_digest}, "ocsp-contradiction"),
+        ({"extensions": nonce_of(0)}, "ocsp-malformed"),
+        ({"extensions": nonce_of(129)}, "ocsp-malformed"),
         ({"change": critical_response_extension}, "ocsp-critical-extension"),
         ({"change": critical_single_extension}, "ocsp-critical-extension"),
         ({"key": new_key()}, "signature-invalid"),
@@ -138,6 +251,15 @@ SECOND = timedelta(seconds=1)
         ),
         ({"responder": ocsp_responder(TOP, not_after=AT - DAY)}, "ocsp-responder"),
         ({"responder": ocsp_responder(TOP, not_before=AT + DAY)}, "ocsp-responder"),
+        (
+            {
+                "responder": ocsp_responder(TOP, not_before=AT - timedelta(minutes=1)),
+                "produced_at": AT - timedelta(minutes=2),
+                "this_update": AT - timedelta(minutes=2),
+            },
+            "ocsp-responder",
+        ),
+        ({"responder": ocsp_responder(SIBLING)}, "signature-invalid"),
         ({"responder": ocsp_responder(TOP, usage=("key_encipherment",))}, "ocsp-responder"),
         ({"responder": ocsp_responder(TOP, no_check=False)}, "ocsp-responder"),
         ({"responder": ocsp_responder(authority("Sub", TOP))}, "ocsp-responder"),
@@ -160,6 +282,9 @@ SECOND = timedelta(seconds=1)
         "another issuer key",
         "another issuer name",
         "good and revoked",
+        "good and revoked by another digest",
+        "empty nonce",
+        "nonce of 129 octets",
         "critical extension",
         "critical single extension",
         "another key",
@@ -171,6 +296,8 @@ SECOND = timedelta(seconds=1)
         "responder for anything",
         "expired responder",
         "future responder",
+        "responder whose certificate is younger than the answer",
+        "responder of the authority's other key",
         "responder that may not sign",
         "responder whose status nobody knows",
         "responder of a sub-authority",
@@ -246,11 +373,77 @@ SAMPLES = [make_ocsp(LEAF, TOP, responder=RESPONDER, nonce=NONCE), make_ocsp(LEA
         b"\x30\x03\x0a\x01\x00",
         b"\x30\x03\x0a\x01\x63",
     ],
-    ids=["empty", "one octet", "nothing", "cut", "trailing", "successful without bytes", "unknown status"],
+    ids=[
+        "empty",
+        "one octet",
+        "nothing",
+        "cut",
+        "trailing",
+        "successful without bytes",
+        "unknown status",
+    ],
 )
 def test_bad_inputs(data):
     with pytest.raises(OCSPError) as caught:
         parse_ocsp_response(data)
+    assert caught.value.code == "ocsp-malformed"
+
+
+def wrapped(basic: bytes, padded: int | None = None) -> bytes:
+    """An OCSPResponse around BasicOCSPResponse's content; the header of that level is one octet too long."""
+    befores = (b"", b"", bytes.fromhex("06092b0601050507300101"), b"", bytes.fromhex("0a0100"))
+    data = basic
+    for level, (tag, before) in enumerate(zip((0x30, 0x04, 0x30, 0xA0, 0x30), befores, strict=True)):
+        content = before + data
+        header = der.tlv(tag, content)[: -len(content)]
+        if level == padded:
+            header = header[:1] + bytes((header[1] + 1,)) + b"\0" + header[2:]
+        data = header + content
+    return data
+
+
+def basic_content(response: bytes) -> bytes:
+    return asn1_ocsp.OCSPResponse.load(response)["response_bytes"]["response"].parsed.contents
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_length_that_is_not_minimal(level):
+    sample = make_ocsp(LEAF, TOP)
+    content = basic_content(sample)
+    assert wrapped(content) == sample
+    with pytest.raises(OCSPError) as caught:
+        parse_ocsp_response(wrapped(content, level))
+    assert caught.value.code == "ocsp-malformed"
+
+
+def test_version_that_is_the_default_is_not_written():
+    """RFC 6960 4.2.1: v1 is the default, which DER leaves out."""
+    content = basic_content(make_ocsp(LEAF, TOP))
+    data = der.read_sequence(der.sequence(content))
+    tbs, rest = data.read(0x30), b"".join(data.read_rest())
+    with_version = der.sequence(der.explicit(0, der.integer(0)), tbs) + rest
+    assert parse_ocsp_response(wrapped(der.sequence(tbs) + rest)).answers
+    with pytest.raises(OCSPError) as caught:
+        parse_ocsp_response(wrapped(with_version))
+    assert caught.value.code == "ocsp-malformed"
+
+
+@pytest.mark.parametrize("number", [7, 11])
+def test_reason_that_is_not_assigned(number):
+    data = make_ocsp(LEAF, TOP, status=REVOKED, reason=x509.ReasonFlags.superseded)
+    assert data.count(b"\xa0\x03\x0a\x01\x04") == 1
+    with pytest.raises(OCSPError):
+        parse_ocsp_response(data.replace(b"\xa0\x03\x0a\x01\x04", b"\xa0\x03\x0a\x01" + bytes((number,))))
+
+
+def test_more_certificates_than_a_responder_needs():
+    data = asn1_ocsp.OCSPResponse.load(SAMPLES[0])
+    basic = data["response_bytes"]["response"].parsed
+    for _ in range(10):
+        basic["certs"].append(basic["certs"][0].copy())
+    data["response_bytes"]["response"] = basic
+    with pytest.raises(OCSPError) as caught:
+        parse_ocsp_response(data.dump(force=True))
     assert caught.value.code == "ocsp-malformed"
 
 

@@ -91,13 +91,37 @@ def tlv(tag: int, content: bytes) -> bytes:
         return b"%c\x81%c%b" % (tag, length, content)
     if length < 1 << 16:
         return b"%c\x82%c%c%b" % (tag, length >> 8, length & 0xFF, content)
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, _LONG_LENGTH | len(octets))) + octets + content
+    return bytes((tag,)) + _length(length) + content
 
 
 def sequence(*parts: bytes) -> bytes:
     """SEQUENCE of encoded parts; an absent OPTIONAL part is b""."""
     return tlv(_SEQUENCE, b"".join(parts))
+
+
+def nested_headers(size: int, elements: Iterable[tuple[int, bytes]]) -> bytes | None:
+    """How an element of so many octets begins in which each element ends where all end; None if none can.
+
+    The elements are given from the outermost inwards, by identifier octet and what precedes the next one.
+    """
+    headers: list[bytes] = []
+    for tag, before in elements:
+        # Each size has one length at most that is minimal: the header shrinks with the content it leaves.
+        sizes = range(max(size - 6, len(before)), size - 1)
+        length = next((length for length in sizes if len(_length(length)) + 1 + length == size), None)
+        if length is None:
+            return None
+        headers += [bytes((tag,)), _length(length), before]
+        size = length - len(before)
+    return b"".join(headers)
+
+
+def _length(length: int) -> bytes:
+    """The minimal length octets (X.690 10.1)."""
+    if length < _LONG_LENGTH:
+        return bytes((length,))
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((_LONG_LENGTH | len(octets),)) + octets
 
 
 def set_of(*parts: bytes) -> bytes:

@@ -14,9 +14,10 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from trust.encoding import der
-from trust.encoding.der import DerError, Reader, Tag
+from trust.encoding.der import DerError, Element, Reader, Tag
 from trust.encoding.extensions import key_bits, key_identifier
 from trust.errors import EncodingError, TrustError
+from trust.keeping import kept
 from trust.signer import Signer
 from trust.status import CertStatus, CRLReason
 from trust.vocabulary import ExtensionOID
@@ -29,6 +30,7 @@ MAXIMUM_REQUEST_SIZE: Final = 64 * 1024
 MAXIMUM_CERT_IDS: Final = 256
 MAXIMUM_NONCE_SIZE: Final = 128
 _MAXIMUM_EXTENSIONS: Final = 16
+_CERT_ID_FIELDS: Final = [Tag.SEQUENCE, Tag.OCTET_STRING, Tag.OCTET_STRING, Tag.INTEGER]
 _DIGESTS = {SHA1_OID: "sha1", SHA256_OID: "sha256"}
 
 
@@ -47,8 +49,7 @@ class OCSPRequestError(TrustError):
     """A request that a responder answers with malformedRequest."""
 
 
-@dataclass(frozen=True)
-class CertID:
+class CertID(NamedTuple):
     """Which certificate is asked about (RFC 6960 4.1.1); `raw` is its DER, to be echoed."""
 
     raw: bytes
@@ -242,19 +243,34 @@ def _read_request(request: Reader) -> CertID:
 
 def parse_cert_id(data: bytes) -> CertID:
     """Read a DER CertID; the lengths of known digests are checked."""
-    reader = der.read_sequence(data)
-    algorithm = reader.enter()
-    oid = algorithm.read_oid()
-    if not algorithm.at_end:
-        algorithm.read_null()
-    algorithm.finish()
-    name_digest, key_digest = reader.read_octet_string(), reader.read_octet_string()
-    serial_number = reader.read_integer()
-    reader.finish()
-    size = hashlib.new(_DIGESTS[oid]).digest_size if oid in _DIGESTS else len(name_digest)
-    if len(name_digest) != size or len(key_digest) != size:
+    start, end = der.whole(data, Tag.SEQUENCE)
+    return read_cert_id(data, (Tag.SEQUENCE, 0, start, end))
+
+
+def read_cert_id(data: bytes, element: Element) -> CertID:
+    """CertID ::= SEQUENCE { hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber } within `data`."""
+    _, start, content, end = element
+    fields = der.read_elements(data, content, end)
+    if [field[0] for field in fields] != _CERT_ID_FIELDS:
+        raise _malformed("a CertID does not have its four fields")
+    algorithm, name, key, serial = fields
+    oid, size = _read_digest_algorithm(data[algorithm[1] : algorithm[3]])
+    name_digest, key_digest = data[name[2] : name[3]], data[key[2] : key[3]]
+    if size is not None and not len(name_digest) == len(key_digest) == size:
         raise _malformed("a digest has the wrong length")
-    return CertID(data, oid, name_digest, key_digest, serial_number)
+    serial_number = Reader(data[serial[1] : serial[3]]).read_integer()
+    return CertID(data[start:end], oid, name_digest, key_digest, serial_number)
+
+
+@kept
+def _read_digest_algorithm(data: bytes) -> tuple[str, int | None]:
+    """The digest algorithm of a CertID: its OID, and the digest's size when it is known here."""
+    reader = der.read_sequence(data)
+    oid = reader.read_oid()
+    if not reader.at_end:
+        reader.read_null()
+    reader.finish()
+    return oid, hashlib.new(_DIGESTS[oid]).digest_size if oid in _DIGESTS else None
 
 
 def _read_extensions(reader: Reader, number: int) -> bytes | None:
