@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives import serialization
+
 from runtime.key_location import TokenKey, parse_pkcs11_uri
 from runtime.secret_file import write_secret
 
@@ -65,6 +67,18 @@ class SoftHSM:
 
     def make_pair(self, kind: str, label: str, identifier: str, *usage: str) -> None:
         self.tool("--keypairgen", "--key-type", kind, "--label", label, "--id", identifier, *usage)
+
+    def import_key(self, key: object, label: str, identifier: str) -> None:
+        """Put an existing private key onto the token."""
+        path = self.folder / "import.p8"
+        path.write_bytes(
+            key.private_bytes(  # type: ignore[attr-defined]
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        command = ("softhsm2-util", "--import", path, "--token", self.label, "--pin", PIN)
+        run(*command, "--label", label, "--id", identifier)
+        path.unlink()
 
     def take_out(self) -> None:
         """Take the token away, as far as SoftHSM has one: its directory is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from typing import Any
 
 from ca.status.responder import OCSPResponder
 from ca.status.service import StatusService
-from runtime.errors import ClockError
+from runtime.errors import ClockError, KeyTokenError
 from runtime.web import WsgiCallable
 from trust.encoding.ocsp import (
     MAXIMUM_REQUEST_SIZE,
@@ -23,6 +24,7 @@ from trust.encoding.ocsp import (
 )
 from trust.errors import TrustError
 
+_LOG = logging.getLogger(__name__)
 PATH = "/ocsp"
 _CONTENT_TYPE = "application/ocsp-response"
 _ERRORS = {status: encode_ocsp_error(status) for status in OCSPResponseStatus if status}
@@ -84,7 +86,12 @@ def respond(
         return _error(OCSPResponseStatus.TRY_LATER)
     # 4. An answer a question, signed, as of the moment up to which everything is known.
     this_update = min(snapshot.complete_at, at).replace(microsecond=0)
-    body = responder.respond(request, snapshot.statuses, this_update=this_update, produced_at=at)
+    try:
+        body = responder.respond(request, snapshot.statuses, this_update=this_update, produced_at=at)
+    except KeyTokenError as error:
+        # The token may be back for the next question.
+        _LOG.warning("no answer can be signed (%s): %s", error.code, error)
+        return _error(OCSPResponseStatus.TRY_LATER)
     if not cacheable or request.nonce is not None:
         return body, [("Cache-Control", "no-store")]
     return body, _cache_headers(body, this_update, at)

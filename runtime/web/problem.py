@@ -11,6 +11,8 @@ from typing import NoReturn
 import flask
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from runtime.errors import KeyTokenError
+
 _LOG = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 # One English sentence a status; translated on pages.
@@ -73,6 +75,7 @@ def install(app: flask.Flask, errors: Mapping[type[Exception], int]) -> None:
     for status in default_exceptions:
         app.register_error_handler(status, _on_http_error)
     app.register_error_handler(ProblemError, _on_problem)
+    app.register_error_handler(KeyTokenError, _on_key_away)
     app.register_error_handler(Exception, _on_unforeseen)
 
 
@@ -98,6 +101,12 @@ def _on_problem(error: ProblemError) -> flask.Response:
     response = respond(error.code or 500, error.problem_code, error.description or "")
     response.headers.update(error.headers)
     return response
+
+
+def _on_key_away(error: KeyTokenError) -> flask.Response:
+    """Log what the operator has to do; the caller is told to come back."""
+    _LOG.warning("nothing can be signed (%s): %s", error.code, error)
+    return respond(503, "key-unavailable", _GENERAL[503])
 
 
 def _on_http_error(error: HTTPException) -> flask.Response:

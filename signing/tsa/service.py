@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import datetime, timedelta
 
@@ -10,12 +11,15 @@ from sqlalchemy.orm import Session
 
 from runtime.audit import AuditLog
 from runtime.database import Database
+from runtime.errors import KeyTokenError
 from signing.errors import ClockError
 from signing.service_key import load_service_key
 from signing.settings import TimestampSettings
 from signing.timestamp import TimestampAnswer, TimestampAuthority, check_clock, refuse
 from signing.tsa.models import AuditRecord
 from trust.encoding.timestamp import PKIFailureInfo
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_authority(settings: TimestampSettings) -> TimestampAuthority:
@@ -47,7 +51,12 @@ class TimestampService:
                 check_clock(at, self._audit.last_time(session), self._authority.accuracy)
             except ClockError as error:
                 return self._refuse_for_clock(session, error.message, client)
-            answer = self._authority.answer(data, at, secrets.token_bytes)
+            try:
+                answer = self._authority.answer(data, at, secrets.token_bytes)
+            except KeyTokenError as error:
+                # The token may be back for the next request.
+                _LOG.warning("no timestamp can be signed (%s): %s", error.code, error)
+                answer = refuse(PKIFailureInfo.SYSTEM_FAILURE, "the authority cannot sign at the moment")
             self._record(session, answer, at, client)
         return answer.response
 

@@ -7,13 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
-from tests.ca.desk import CardBox
+from ca.profiles import SubjectShape
+from runtime.errors import KeyTokenError
+from runtime.key_file import load_private_key
+from runtime.secret_file import read_passphrase
+from tests.ca.desk import AT, LI_MING, CardBox, SoftwareCard, hold_ceremony
 from tests.ca.test_cli import Shell, ceremony_file
+from tests.ca.test_status import Status
 from tests.runtime.authority import free_port
 from tests.softhsm import SoftHSM
+from trust.certificate import Certificate
 
 KEY_FILE = 'issuing_key = "ca/keys/issuing.p8"'
 START_SECONDS = 60.0
@@ -60,6 +69,45 @@ def test_a_token_that_does_not_open_stops_the_ceremony_before_it_begins(hsm, she
     hsm.pin_file.write_text("a wrong PIN\n")
     assert shell.refuse("init", shell.ceremony_file, *words) == "pin-wrong"
     assert not (shell.state / "offline/root.p8").exists()
+
+
+def test_what_was_approved_while_the_token_was_away_is_issued_when_it_is_back(hsm, tmp_path):
+    desk = hold_ceremony(tmp_path / "state", issuing_key=hsm.key())
+    at = AT + timedelta(minutes=5)
+    orders = desk.orders(SoftwareCard(), LI_MING, SubjectShape.CITIZEN)
+    prepared = desk.authority.prepare("application", desk.number("陈静"), orders, at=at)
+    approval = desk.zhao.approve(prepared.statement, at)
+    hsm.take_out()
+    with pytest.raises(KeyTokenError):
+        desk.authority.issue(prepared.preparation_id, approval, at=at)
+    with pytest.raises(KeyTokenError):
+        desk.authority.publisher.publish(at)
+    hsm.put_back()
+    assert desk.authority.complete_interrupted(at=at) == [prepared.preparation_id]
+    assert len(desk.authority.issued(prepared.preparation_id).certificates) == 2
+    desk.authority.publisher.publish(at)
+    desk.authority.context.database.dispose()
+
+
+def test_a_responder_without_its_token_says_try_later(hsm, tmp_path):
+    """RFC 6960 2.3: the server exists, and is for a while unable to respond."""
+    desk = hold_ceremony(tmp_path / "state")
+    status = Status(desk)
+    passphrase = read_passphrase(status.settings.key_passphrase_file)
+    hsm.import_key(load_private_key(status.settings.responder_key, passphrase), "responder", "01")
+    status.settings = replace(status.settings, responder_key=hsm.key("responder"))
+    status.follow()
+    _card, issued = desk.issue()
+    status.follow()
+    serial = Certificate.parse(issued.certificates[0]).serial_number
+    assert status.ask(serial)[0].response_status is OCSPResponseStatus.SUCCESSFUL
+    hsm.take_out()
+    response, headers = status.ask(serial)
+    assert (response.response_status, headers["Cache-Control"]) == (OCSPResponseStatus.TRY_LATER, "no-store")
+    hsm.put_back()
+    assert status.ask(serial)[0].certificate_status is OCSPCertStatus.GOOD
+    status.database.dispose()
+    desk.authority.context.database.dispose()
 
 
 def healthy(port):

@@ -47,29 +47,6 @@ def refusal(key):
     return caught.value
 
 
-def imported(hsm, key, label="imported", identifier="0a"):
-    path = hsm.folder / "import.p8"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    run(
-        "softhsm2-util",
-        "--import",
-        path,
-        "--token",
-        hsm.label,
-        "--label",
-        label,
-        "--id",
-        identifier,
-        "--pin",
-        PIN,
-    )
-    path.unlink()
-
-
 def public_der(key):
     return key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -107,7 +84,7 @@ def test_rsa_signs_by_either_padding(hsm, bits, pss):
 
 def test_an_imported_key_has_the_public_key_it_had(hsm):
     key = generate_private_key(KeyAlgorithm.P384)
-    imported(hsm, key)
+    hsm.import_key(key, "imported", "0a")
     signer = TokenSigner(hsm.key("imported"))
     assert signer.public_key == public_der(key)
     assert_signs(signer)
@@ -142,7 +119,7 @@ def test_the_public_key_may_come_from_a_certificate(hsm, signer):
         hsm.folder / "c.der",
     )
     key = serialization.load_pem_private_key((hsm.folder / "k.pem").read_bytes(), None)
-    imported(hsm, key, "certified", "0d")
+    hsm.import_key(key, "certified", "0d")
     hsm.tool("--delete-object", "--type", "pubkey", "--id", "0d")
     assert refusal(hsm.key("certified")).code == "key-public-missing"
     hsm.tool("--write-object", hsm.folder / "c.der", "--type", "cert", "--id", "0d")
@@ -416,7 +393,7 @@ def test_a_key_too_weak_or_unknown_is_refused(hsm, kind):
 
 
 def test_a_kind_of_key_that_signs_nothing_here_is_refused(hsm):
-    imported(hsm, dsa.generate_private_key(2048))
+    hsm.import_key(dsa.generate_private_key(2048), "imported", "0a")
     assert refusal(hsm.key("imported")).code == "key-unsupported"
 
 

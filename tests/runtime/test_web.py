@@ -7,7 +7,7 @@ from pathlib import Path
 import flask
 import pytest
 
-from runtime.errors import ClockError
+from runtime.errors import ClockError, KeyTokenError
 from runtime.secret_file import write_secret
 from runtime.settings import ServiceSettings
 from runtime.web import (
@@ -95,6 +95,10 @@ def _add_routes(app):
     @app.get("/closed")
     def closed():
         raise ShopClosedError("We open at eight.")
+
+    @app.get("/away")
+    def away():
+        raise KeyTokenError("secret inside", code="token-away")
 
     @app.get("/crash")
     def crash():
@@ -221,6 +225,13 @@ def test_an_unforeseen_error_tells_nothing_of_its_inside(client):
     response = client.get("/crash")
     assert response.status_code == 500
     assert "secret inside" not in response.text
+
+
+def test_a_token_that_is_away_is_the_operators_affair(client, caplog):
+    response = client.get("/away")
+    assert response.status_code == 503
+    assert "secret inside" not in response.text
+    assert "token-away" in caplog.text
 
 
 def test_a_wrong_method_says_which_are_right(client):

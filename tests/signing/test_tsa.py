@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -9,11 +10,13 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, VerifierBuild
 from runtime.audit import AuditLog
 from runtime.database import Database
 from runtime.errors import ClockError
+from runtime.key_file import load_private_key
 from signing.tsa.models import AuditRecord
 from signing.tsa_web import PATH, QUERY_TYPE, REPLY_TYPE, create_app
 from tests.databases import BOTH_KINDS, fresh_database_url
 from tests.signing.pki import AT
-from tests.signing.services import timestamp_settings
+from tests.signing.services import PASSPHRASE, timestamp_settings
+from tests.softhsm import SoftHSM
 
 
 class Clock:
@@ -194,6 +197,24 @@ def test_refuses_while_the_machines_clock_is_not_believed(tsa, clock):
         assert _failure(tsa(_request().as_bytes())[1]) == ("rejection", {"time_not_available"})
     assert tsa(method="GET", path="/healthz")[0]["status"] == 503
     assert _actions(tsa) == ["timestamp-issued", "clock-stepped"]
+
+
+def test_refuses_while_the_token_with_its_key_is_away(tmp_path, town, clock, monkeypatch):
+    """RFC 3161 2.4.2: the request cannot be handled due to system failure (25)."""
+    hsm = SoftHSM(tmp_path / "hsm", monkeypatch)
+    settings = timestamp_settings(tmp_path / "tsa", town)
+    hsm.import_key(load_private_key(settings.timestamp_key, PASSPHRASE), "tsa", "01")
+    settings = replace(settings, timestamp_key=hsm.key("tsa"))
+    database = Database(settings.effective_database_url("tsa"))
+    tsa = _caller(create_app(settings, clock, database))
+    tsa.database = database
+    assert decode_timestamp_response(tsa(_request().as_bytes())[1]).status == 0
+    hsm.take_out()
+    assert _failure(tsa(_request().as_bytes())[1]) == ("rejection", {"system_failure"})
+    hsm.put_back()
+    assert decode_timestamp_response(tsa(_request().as_bytes())[1]).status == 0
+    assert _actions(tsa) == ["timestamp-issued", "timestamp-refused", "timestamp-issued"]
+    database.dispose()
 
 
 @pytest.mark.parametrize(
