@@ -2,6 +2,7 @@
 
 All input and output of the servers passes through here; the mathematics is in `trust/`.
 
-Reading order: `errors` → `settings` → `clock` → `database` (`migration`, `models`) → `audit` → `jobs`
-→ `keys`, `encryption` → `fetch`, `revocation`, `internal` → `web/` → `relying_party` → `server`.
+Reading order: `errors` → `settings` → `clock`, `clock_watch` → `database` (`migration`, `models`) → `audit`
+→ `jobs` → `keys`, `encryption` → `fetch`, `evidence/`, `revocation`, `internal` → `web/` → `relying_party`
+→ `server`.
 """
