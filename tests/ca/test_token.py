@@ -11,9 +11,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
+from ca.errors import CaError
 from ca.profiles import SubjectShape
+from ca.service import CertificateAuthority
 from runtime.errors import KeyTokenError
 from runtime.key_file import load_private_key
 from runtime.secret_file import read_passphrase
@@ -69,6 +72,30 @@ def test_a_token_that_does_not_open_stops_the_ceremony_before_it_begins(hsm, she
     hsm.pin_file.write_text("a wrong PIN\n")
     assert shell.refuse("init", shell.ceremony_file, *words) == "pin-wrong"
     assert not (shell.state / "offline/root.p8").exists()
+
+
+def test_a_key_imported_from_its_file_goes_on_issuing_by_the_setting_alone(hsm, tmp_path):
+    desk = hold_ceremony(tmp_path / "state")
+    desk.authority.context.database.dispose()
+    passphrase = read_passphrase(desk.settings.key_passphrase_file)
+    hsm.import_key(load_private_key(desk.settings.issuing_key, passphrase), "issuing", "01")
+    desk.settings.issuing_key.unlink()
+    desk.settings = replace(desk.settings, issuing_key=hsm.key())
+    desk.authority = CertificateAuthority.open(desk.settings)
+    _card, issued = desk.issue()
+    issuer = x509.load_der_x509_certificate(desk.authority.context.issuer.certificate.der)
+    for each in issued.certificates:
+        x509.load_der_x509_certificate(each).verify_directly_issued_by(issuer)
+    desk.authority.context.database.dispose()
+
+
+def test_another_key_on_the_token_is_not_taken_for_the_issuing_key(hsm, tmp_path):
+    desk = hold_ceremony(tmp_path / "state")
+    desk.authority.context.database.dispose()
+    hsm.make_pair("EC:prime256v1", "issuing", "01", "--usage-sign")
+    with pytest.raises(CaError) as caught:
+        CertificateAuthority.open(replace(desk.settings, issuing_key=hsm.key()))
+    assert caught.value.code == "issuer-key"
 
 
 def test_what_was_approved_while_the_token_was_away_is_issued_when_it_is_back(hsm, tmp_path):

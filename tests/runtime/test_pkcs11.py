@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa
 from pkcs11 import KeyType, MechanismFlag
 
 from runtime.errors import KeyFileError, KeyTokenError
-from runtime.keys import KeyAlgorithm, generate_private_key, key_exists, load_signer, make_signer
+from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key, key_exists, load_signer, make_signer
 from runtime.pkcs11.module import module_at
 from runtime.pkcs11.signer import TokenSigner
 from tests.softhsm import PIN, SoftHSM, run
@@ -42,8 +44,10 @@ def assert_signs(signer, data=DATA):
 
 
 def refusal(key):
+    begin = time.process_time()
     with pytest.raises(KeyTokenError) as caught:
         TokenSigner(key)
+    assert time.process_time() - begin < 1
     return caught.value
 
 
@@ -267,6 +271,31 @@ def test_a_key_deleted_meanwhile_is_told_as_missing(hsm, signer):
     with pytest.raises(KeyTokenError) as caught:
         signer.sign(DATA)
     assert caught.value.code == "key-missing"
+
+
+def test_losing_and_reopening_the_token_costs_no_memory_nor_time_nor_others_their_libcrypto(hsm, signer):
+    """SoftHSM and our SM2 share the system's libcrypto in this process."""
+    sm2 = KeySigner(generate_private_key(KeyAlgorithm.SM2))
+
+    def rounds():
+        for _ in range(20):
+            hsm.take_out()
+            with pytest.raises(KeyTokenError):
+                signer.sign(DATA)
+            hsm.put_back()
+            assert_signs(signer)
+            assert_signs(sm2)
+
+    rounds()
+    before, begin = resident_bytes(), time.process_time()
+    rounds()
+    rounds()
+    assert time.process_time() - begin < 40
+    assert resident_bytes() - before < 4 * 1024 * 1024
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # --- the PIN ---------------------------------------------------------------------------------------------
