@@ -19,6 +19,7 @@ from trust.status import CertStatus
 
 _NEXT = AT + timedelta(hours=1)
 _NONCE = bytes(range(32))
+_TOGETHER = 100
 _WRITER = OCSPResponseWriter(ISSUER, responder_by_key(ISSUER.public_key))
 # A responder echoes the CertID it was asked; each answer is about another certificate.
 _CERT_IDS = cycle(
@@ -29,10 +30,10 @@ _CERT_IDS = cycle(
 )
 
 
-def _ours(nonce: bytes | None = None) -> bytes:
+def _ours(nonce: bytes | None = None, count: int = 1) -> bytes:
     """Build and sign with our writer."""
-    answer = SingleAnswer(next(_CERT_IDS), CertStatus.GOOD, AT, _NEXT)
-    return _WRITER.write([answer], produced_at=AT, nonce=nonce)
+    answers = [SingleAnswer(next(_CERT_IDS), CertStatus.GOOD, AT, _NEXT) for _ in range(count)]
+    return _WRITER.write(answers, produced_at=AT, nonce=nonce)
 
 
 def _issuer_certificate() -> x509.Certificate:
@@ -67,3 +68,7 @@ def comparisons() -> Iterator[Comparison]:
             operation, lambda nonce=nonce: _ours(nonce),
             "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ecdsa),
         )  # fmt: skip
+    yield compare(
+        f"OCSP, {_TOGETHER} answers together, P-256", lambda: _ours(count=_TOGETHER),
+        "limit: the signature alone", lambda: ISSUER_KEY.sign(data, ecdsa), our_units=_TOGETHER,
+    )  # fmt: skip
