@@ -85,18 +85,29 @@ FORBIDDEN = {
     "negative path length": (lambda: extensions.basic_constraints(True, -1), "path-length"),
     "DNS name that is not ASCII": (lambda: names.dns_name("中文.example"), "general-name"),
     "empty DNS name": (lambda: names.dns_name(""), "general-name"),
+    "DNS name with an empty label": (lambda: names.dns_name("a..example"), "general-name"),
+    "DNS name with a blank": (lambda: names.dns_name("a b.example"), "general-name"),
+    "DNS name with a wildcard within": (lambda: names.dns_name("a.*.example"), "general-name"),
+    "e-mail address without a host": (lambda: names.email_address("li"), "general-name"),
+    "URL without a scheme": (lambda: names.uniform_resource_identifier("//a.example/x"), "general-name"),
+    "URL of a scheme alone": (lambda: names.uniform_resource_identifier("http:"), "general-name"),
+    "URL with a blank": (lambda: names.uniform_resource_identifier("http://a b"), "general-name"),
+    "URL as subtree": (lambda: names.uri_subtree("http://a.example"), "general-name"),
+    "DNS subtree with a leading period": (lambda: names.dns_subtree(".a.example"), "general-name"),
+    "e-mail subtree that is no host": (lambda: names.email_subtree("a b"), "general-name"),
+    "e-mail subtree that is not ASCII": (lambda: names.email_subtree("李@a.example"), "general-name"),
     "e-mail address that is not ASCII": (lambda: names.email_address("é@a.example"), "general-name"),
     "URL that is not ASCII": (lambda: extensions.crl_distribution_points("http://é"), "general-name"),
     "IP address that is none": (lambda: names.ip_address("127.0.0.256"), "general-name"),
     "range as IP address": (lambda: names.ip_address("10.0.0.0/8"), "general-name"),
-    "range of IP addresses with stray bits": (lambda: names.ip_network("10.0.0.1/8"), "general-name"),
-    "mask of IP addresses that is none": (lambda: names.ip_network("10.0.0.0/33"), "general-name"),
+    "range of IP addresses with stray bits": (lambda: names.ip_subtree("10.0.0.1/8"), "general-name"),
+    "mask of IP addresses that is none": (lambda: names.ip_subtree("10.0.0.0/33"), "general-name"),
     "range as alternative name": (
-        lambda: extensions.subject_alternative_name(others=[names.ip_network("10.0.0.0/8")]),
+        lambda: extensions.subject_alternative_name(others=[names.ip_subtree("10.0.0.0/8")]),
         "general-name",
     ),
     "range as name of the issuer": (
-        lambda: extensions.issuer_alternative_name(names.ip_network("::/0")),
+        lambda: extensions.issuer_alternative_name(names.ip_subtree("::/0")),
         "general-name",
     ),
     "address as constraint": (
@@ -163,7 +174,7 @@ def test_criticality_is_that_of_rfc_5280():
     critical = [
         extensions.basic_constraints(True),
         extensions.key_usage(KeyUsage.KEY_CERT_SIGN),
-        below.name_constraints([names.dns_name("a.example")]),
+        below.name_constraints([names.dns_subtree("a.example")]),
         below.policy_mappings((OID, OID)),
         below.policy_constraints(0),
         below.inhibit_any_policy(0),
@@ -202,12 +213,12 @@ def everything():
         names.registered_id("1.2.156.10197.1.301"),
     ]
     bases = [
-        names.email_address("town.example"),
-        names.dns_name("town.example"),
+        names.email_subtree("town.example"),
+        names.dns_subtree("town.example"),
         names.directory_name(directory),
-        names.uniform_resource_identifier(".town.example"),
-        names.ip_network("192.0.2.0/24"),
-        names.ip_network("2001:db8::/32"),
+        names.uri_subtree(".town.example"),
+        names.ip_subtree("192.0.2.0/24"),
+        names.ip_subtree("2001:db8::/32"),
     ]
     notice = UserNotice("仅供测试", "Town", (1, 2))
     return (

@@ -96,8 +96,17 @@ class ValueMaker:
 
     def general_name(self, *, constraint: bool = False) -> tuple[bytes, x509.GeneralName]:
         """A name of any form that is written, or the base of a subtree."""
-        makers = [self._dns, self._uri, self._email, self._directory, self._registered, self._other]
-        return self.random.choice([*makers, self._network if constraint else self._address])()
+        names = [
+            self._dns,
+            self._uri,
+            self._email,
+            self._address,
+            self._directory,
+            self._registered,
+            self._other,
+        ]
+        bases = [self._dns_subtree, self._uri_subtree, self._email_subtree, self._network, self._directory]
+        return self.random.choice(bases if constraint else names)()
 
     def general_names(self, **how) -> tuple[list[bytes], list[x509.GeneralName]]:
         pairs = [self.general_name(**how) for _ in range(self.random.randint(1, 4))]
@@ -121,7 +130,19 @@ class ValueMaker:
 
     def _network(self):
         text = self.network()
-        return our_names.ip_network(text), x509.IPAddress(ipaddress.ip_network(text))
+        return our_names.ip_subtree(text), x509.IPAddress(ipaddress.ip_network(text))
+
+    def _dns_subtree(self):
+        text = self.host()
+        return our_names.dns_subtree(text), x509.DNSName(text)
+
+    def _uri_subtree(self):
+        text = self.random.choice(["", "."]) + self.host()
+        return our_names.uri_subtree(text), x509.UniformResourceIdentifier(text)
+
+    def _email_subtree(self):
+        text = self.random.choice(["", ".", f"{self.text()}@"]) + self.host()
+        return our_names.email_subtree(text), x509.RFC822Name(text)
 
     def _directory(self):
         own, theirs = self.name()
