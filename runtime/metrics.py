@@ -35,7 +35,7 @@ _JOB_LAG = Gauge(
 )
 _FETCHES = Counter(
     "tongxing_fetches",
-    "Revocation evidence and issuers asked for: fetched, not-modified, failed, resting (not asked)",
+    "Revocation evidence and issuers asked for: fetched, not-modified, refused, failed, resting",
     ["kind", "outcome"],
     registry=REGISTRY,
 )

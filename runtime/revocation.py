@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from runtime.cache import InBackground, run_in_thread
 from runtime.evidence.backoff import Backoff
 from runtime.evidence.crl import CRLSource
-from runtime.evidence.issuers import IssuerSource, signer_of
+from runtime.evidence.issuers import IssuerSearch, IssuerSource, signer_of
 from runtime.evidence.ocsp import OCSPSource
 from runtime.evidence.policy import EVIDENCE_POLICIES, EvidencePurpose, RevocationFetchPolicy
 from runtime.fetch import Fetcher
@@ -83,12 +83,13 @@ class RevocationFetcher:
         """
         answers: dict[int, OCSPResponse] = {}
         crls: dict[int, CertificateRevocationList] = {}
+        search = self._begin_search(at)
         waiting = deque(dict.fromkeys(certificates))
         seen = set(waiting)
         while waiting:
             certificate = waiting.popleft()
             try:
-                answer, lists, further = self._evidence_about(certificate, at)
+                answer, lists, further = self._evidence_about(certificate, search, at)
             except TrustError as error:  # a pointer that cannot be read points nowhere
                 _LOG.warning("no revocation evidence about %s: %s", certificate, error)
                 continue
@@ -101,24 +102,34 @@ class RevocationFetcher:
 
     def issuers_of(self, certificates: Iterable[Certificate], at: datetime) -> tuple[Certificate, ...]:
         """Return the issuers that are neither known nor among these, where policy has them searched for."""
+        search = self._begin_search(at)
+        if search is None:
+            return ()
         brought = tuple(certificates)
         found: dict[Certificate, None] = {}
         for certificate in brought:
             try:
                 if self._known_issuer(certificate) is None and signer_of(certificate, brought) is None:
-                    found.update(dict.fromkeys(self._search(certificate, at)))
+                    found.update(dict.fromkeys(search.issuers_of(certificate)))
             except TrustError as error:
                 _LOG.warning("no issuer of %s: %s", certificate, error)
         return tuple(found)
 
+    def _begin_search(self, at: datetime) -> IssuerSearch | None:
+        """Begin a search for issuers, where policy has them searched for."""
+        return IssuerSearch(self._issuers, self._known_issuer, at) if self._issuers is not None else None
+
     def _evidence_about(
-        self, certificate: Certificate, at: datetime
+        self, certificate: Certificate, search: IssuerSearch | None, at: datetime
     ) -> tuple[OCSPResponse | None, list[CertificateRevocationList], Sequence[Certificate]]:
         """Return an OCSP answer about an end certificate, or else the CRLs that cover the certificate.
 
         With it come the certificates about which evidence is wanted in turn.
         """
-        issuer, further = self._issuer_of(certificate, at)
+        issuer = self._known_issuer(certificate)
+        further = search.issuers_of(certificate) if issuer is None and search is not None else ()
+        if further:
+            issuer = further[0]
         if issuer is None or issuer == certificate:
             return None, [], ()
         if not _is_authority(certificate):
@@ -127,22 +138,6 @@ class RevocationFetcher:
                 return answer, [], further
         lists = self._crls.crls_about(certificate, at)
         return None, lists, (*further, *self._crl_issuers(certificate, lists))
-
-    def _issuer_of(
-        self, certificate: Certificate, at: datetime
-    ) -> tuple[Certificate | None, Sequence[Certificate]]:
-        """Return the authority that signed the certificate, and the issuers that were found on the way."""
-        known = self._known_issuer(certificate)
-        if known is not None:
-            return known, ()
-        found = self._search(certificate, at)
-        return (found[0] if found else None), found
-
-    def _search(self, certificate: Certificate, at: datetime) -> tuple[Certificate, ...]:
-        """Search for the issuers up to a known authority, where policy allows it."""
-        if self._issuers is None:
-            return ()
-        return self._issuers.issuers_of(certificate, self._known_issuer, at)
 
     def _crl_issuers(
         self, certificate: Certificate, lists: Iterable[CertificateRevocationList]

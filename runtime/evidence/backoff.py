@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,21 +47,21 @@ class Backoff:
         self._pauses: OrderedDict[Hashable, _Pause] = OrderedDict()
         self._lock = threading.Lock()
 
-    def resting_until(self, key: Hashable, at: datetime) -> datetime | None:
-        """Return until when the key rests, or None when it may be tried.
+    def admit(self, keys: Iterable[Hashable], at: datetime) -> datetime | None:
+        """Admit one attempt that concerns all the keys; or return until when one of them rests.
 
-        After a pause one attempt is let through; the others rest on until it has succeeded, or for another
-        such pause.
+        After a pause one attempt is admitted; the others rest on until it has succeeded, or for another such
+        pause.
         """
         with self._lock:
-            pause = self._pauses.get(key)
-            if pause is None:
-                return None
-            # A pause longer than the longest was noted before the clock was set back.
-            if at < pause.until <= at + self._policy.longest:
-                return pause.until
-            pause.attempted = True
-            pause.until = at + self._policy.pause(pause.failures, self._random())
+            pauses = [self._pauses[key] for key in keys if key in self._pauses]
+            for pause in pauses:
+                # A pause longer than the longest was noted before the clock was set back.
+                if at < pause.until <= at + self._policy.longest:
+                    return pause.until
+            for pause in pauses:
+                pause.attempted = True
+                pause.until = at + self._policy.pause(pause.failures, self._random())
             return None
 
     def failed(self, key: Hashable, at: datetime, at_least: timedelta = timedelta(0)) -> datetime:

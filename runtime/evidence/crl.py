@@ -22,7 +22,6 @@ from runtime.evidence.download import (
     NO_VALIDATORS,
     Downloader,
     EvidenceError,
-    RestingError,
     Validators,
     fetchable,
 )
@@ -89,7 +88,7 @@ class CRLSource:
             download = self._download.get(url, at, last.validators if last else NO_VALIDATORS)
             held = self._read(url, download.body, download.validators, last, at)
         except (RuntimeServiceError, TrustError) as error:
-            resting = error.until if isinstance(error, RestingError) else self._download.refuse(url, at)
+            resting = self._download.refuse(url, error, at)
             if last is not None and _is_current(last.crl, at):
                 _LOG.warning("%s: not fetched anew (%s), the last list serves on", url, error)
                 return Fresh(last, resting, last.crl.next_update)
@@ -97,7 +96,8 @@ class CRLSource:
             return Fresh(None, resting)
         if held.crl.next_update is not None and held.crl.next_update <= at:
             # It proves nothing any more; the server is given time to bring the next one.
-            return Fresh(held, self._download.refuse(url, at))
+            expired = EvidenceError(f"{url}: the list has expired", code="crl-expired")
+            return Fresh(held, self._download.refuse(url, expired, at))
         self._download.accept(url)
         return self._fresh(held, download.lifetime, at)
 

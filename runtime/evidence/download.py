@@ -24,8 +24,6 @@ _HTTP_DATE = re.compile(r"[A-Za-z]{3}, [0-9]{2} [A-Za-z]{3} [0-9]{4} [0-9:]{8} G
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?([0-9]{1,9})\"?", re.IGNORECASE)
 _UNCACHED = re.compile(r"(^|[\s,])(no-store|no-cache)($|[\s,=])", re.IGNORECASE)
-
-
 # Somebody is waiting: so many of the addresses a certificate names are tried, there may be LDAP ones too.
 _MAXIMUM_ADDRESSES = 8
 _SCHEMES = ("http://", "https://")
@@ -33,6 +31,13 @@ _SCHEMES = ("http://", "https://")
 
 class EvidenceError(RuntimeServiceError):
     """A server answered, but not with evidence that can be used."""
+
+
+class StatusError(EvidenceError):
+    """A server answered with an HTTP status that brings no evidence."""
+
+    def __init__(self, resource: str, status: int) -> None:
+        super().__init__(f"{resource}: answered with status {status}", code="evidence-status")
 
 
 class RestingError(EvidenceError):
@@ -120,8 +125,12 @@ class Downloader:
         metrics.observe_fetch(self._kind, "fetched")
         return fetched.body
 
-    def refuse(self, resource: Hashable, at: datetime) -> datetime:
-        """Note that nothing to use came from there; return until when it rests."""
+    def refuse(self, resource: Hashable, error: Exception, at: datetime) -> datetime:
+        """Note why nothing to use came from there; return until when it rests."""
+        if isinstance(error, RestingError):
+            return error.until
+        if not isinstance(error, FetchError | StatusError):  # those were counted when they came
+            metrics.observe_fetch(self._kind, "refused")
         return self._backoff.failed(resource, at)
 
     def accept(self, resource: Hashable) -> None:
@@ -131,11 +140,10 @@ class Downloader:
     def _attempt(self, resource: str, at: datetime, fetch: Callable[[], Fetched]) -> Fetched:
         """Fetch unless address or host rest; note what fails."""
         host = _host_of(resource)
-        for key in (host, resource):
-            resting = self._backoff.resting_until(key, at)
-            if resting is not None:
-                metrics.observe_fetch(self._kind, "resting")
-                raise RestingError(resource, resting)
+        resting = self._backoff.admit((host, resource), at)
+        if resting is not None:
+            metrics.observe_fetch(self._kind, "resting")
+            raise RestingError(resource, resting)
         started = time.monotonic()
         try:
             fetched = fetch()
@@ -148,7 +156,7 @@ class Downloader:
         self._backoff.succeeded(host)
         return fetched
 
-    def _status_error(self, resource: str, fetched: Fetched, at: datetime) -> EvidenceError:
+    def _status_error(self, resource: str, fetched: Fetched, at: datetime) -> StatusError:
         """Note an answer whose status says that it is none."""
         retry_after = fetched.headers.get("retry-after", "")
         asked = timedelta(0)
@@ -156,7 +164,7 @@ class Downloader:
             asked = timedelta(seconds=int(retry_after))
         self._backoff.failed(resource, at, asked)
         metrics.observe_fetch(self._kind, "failed")
-        return EvidenceError(f"{resource}: answered with status {fetched.status}", code="evidence-status")
+        return StatusError(resource, fetched.status)
 
 
 def _host_of(url: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from runtime import metrics
 from runtime.cache import Fresh, FreshCache, InBackground
 from runtime.errors import RuntimeServiceError
 from runtime.evidence.backoff import Backoff
-from runtime.evidence.download import Downloader, EvidenceError, RestingError, fetchable
+from runtime.evidence.download import Downloader, EvidenceError, fetchable
 from runtime.evidence.policy import RevocationFetchPolicy
 from runtime.fetch import Fetcher
 from trust.certificate import Certificate
@@ -44,11 +43,9 @@ class OCSPSource:
         policy: RevocationFetchPolicy,
         backoff: Backoff,
         in_background: InBackground,
-        nonce: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
         self._policy = policy
-        self._nonce = nonce
         self._answers: FreshCache[OCSPResponse | None] = FreshCache(
             _MAXIMUM_ANSWERS, in_background, partial(metrics.observe_stale, _KIND)
         )
@@ -76,7 +73,7 @@ class OCSPSource:
                 raise EvidenceError(f"{url}: the answer is not of the moment", code="ocsp-stale")
         except (RuntimeServiceError, TrustError) as error:
             _LOG.warning("no OCSP answer from %s: %s", url, error)
-            resting = error.until if isinstance(error, RestingError) else self._download.refuse(key, at)
+            resting = self._download.refuse(key, error, at)
             return self._last(key, certificate, issuer, at, resting)
         self._download.accept(url)
         self._download.accept(key)
@@ -108,13 +105,14 @@ class OCSPSource:
     ) -> tuple[OCSPResponse, OCSPAnswer]:
         """Send the request; return the response and what it says of this certificate."""
         cert_id = encode_cert_id(issuer.subject, issuer.public_key, certificate.serial_number)
-        nonce = self._nonce(_NONCE_BYTES) if self._policy.nonce else None
+        nonce = secrets.token_bytes(_NONCE_BYTES) if self._policy.nonce else None
         response = parse_ocsp_response(self._send(url, encode_ocsp_request([cert_id], nonce), at))
         if response.response_status is not OCSPResponseStatus.SUCCESSFUL:
-            if response.response_status in _RESPONDER_FAILURES:
-                self._download.refuse(url, at)
             name = response.response_status.name.lower().replace("_", "-")
-            raise EvidenceError(f"{url}: the responder answered {name}", code=f"ocsp-{name}")
+            error = EvidenceError(f"{url}: the responder answered {name}", code=f"ocsp-{name}")
+            if response.response_status in _RESPONDER_FAILURES:
+                self._download.refuse(url, error, at)
+            raise error
         # Nothing that is forged is kept. Whether a delegated responder is itself in force is told by CRLs,
         # which the validation has.
         checks = OCSPChecks(nonce_required=nonce is not None, check_responder=lambda _responder: None)

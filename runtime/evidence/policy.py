@@ -13,10 +13,12 @@ from runtime.evidence.backoff import BackoffPolicy
 
 @dataclass(frozen=True)
 class IssuerBudget:
-    """How far issuers' certificates are searched for (RFC 5280 4.2.2.1): generations, and fetches in all."""
+    """How far issuers' certificates are searched for (RFC 5280 4.2.2.1): generations above a certificate, and
+    addresses asked for all certificates of one question.
+    """
 
     maximum_hops: int = 3
-    maximum_fetches: int = 6
+    maximum_addresses: int = 6
 
 
 @dataclass(frozen=True)

@@ -310,11 +310,11 @@ def test_after_a_pause_one_attempt_goes_out_and_its_failure_lengthens_the_pause(
     backoff = Backoff(BackoffPolicy(), lambda: 1.0)
     backoff.failed("host", AT)
     later = AT + timedelta(seconds=2)
-    assert backoff.resting_until("host", later) is None
-    assert backoff.resting_until("host", later) is not None, "the others wait for the one"
+    assert backoff.admit(["host"], later) is None
+    assert backoff.admit(["host"], later) is not None, "the others wait for the one"
     assert backoff.failed("host", later) == later + timedelta(seconds=4)
     backoff.succeeded("host")
-    assert backoff.resting_until("host", later) is None
+    assert backoff.admit(["host"], later) is None
     assert backoff.failed("host", later) == later + timedelta(seconds=2), "a success forgets"
 
 
@@ -328,7 +328,17 @@ def test_a_server_may_ask_for_a_longer_pause_up_to_the_longest() -> None:
 def test_a_pause_from_before_the_clock_was_set_back_does_not_hold() -> None:
     backoff = Backoff(BackoffPolicy(), lambda: 1.0)
     backoff.failed("host", AT + timedelta(days=1))
-    assert backoff.resting_until("host", AT) is None
+    assert backoff.admit(["host"], AT) is None
+
+
+def test_an_attempt_that_is_not_made_uses_nothing_up() -> None:
+    """The host's pause is over, the address's is not: the next address on the host may be tried at once."""
+    backoff = Backoff(BackoffPolicy(), lambda: 1.0)
+    backoff.failed("host", AT)
+    later = AT + timedelta(seconds=2)
+    backoff.failed("address", later)
+    assert backoff.admit(["host", "address"], later) == later + timedelta(seconds=2)
+    assert backoff.admit(["host", "another address"], later) is None
 
 
 def test_retry_after_is_heeded(world: World) -> None:
@@ -538,7 +548,7 @@ def test_a_certificate_of_the_right_name_with_another_key_is_not_the_issuer(
 
 
 @pytest.mark.parametrize(
-    "budget", [IssuerBudget(maximum_hops=0), IssuerBudget(maximum_fetches=0)], ids=["hops", "fetches"]
+    "budget", [IssuerBudget(maximum_hops=0), IssuerBudget(maximum_addresses=0)], ids=["hops", "addresses"]
 )
 def test_the_search_stays_within_its_budget(world: World, tmp_path: Path, budget: IssuerBudget) -> None:
     tower = Tower(world, tmp_path / "tower", as_der)
@@ -546,11 +556,20 @@ def test_the_search_stays_within_its_budget(world: World, tmp_path: Path, budget
     assert world.responder.asked == []
 
 
+def test_all_certificates_of_a_question_share_one_budget(world: World, tmp_path: Path) -> None:
+    """A document may bring a hundred certificates, each with an address of its author's choice."""
+    tower = Tower(world, tmp_path / "tower", as_der)
+    leaves = [tower.leaf(issuer=f"{world.url}/issuer/{number}") for number in range(20)]
+    world.responder.files |= {f"/issuer/{number}": b"nothing" for number in range(20)}
+    assert tower.fetcher().issuers_of(leaves, world.now) == ()
+    assert world.responder.count("issuer") == IssuerBudget().maximum_addresses
+
+
 def test_addresses_in_a_circle_are_asked_once(world: World, tmp_path: Path) -> None:
     """The stranger's issuing CA points to itself for its issuer."""
     tower = Tower(world, tmp_path / "tower", as_der)
     world.responder.files["/issuer/root"] = as_der(tower.authority.issuing)
-    fetcher = tower.fetcher(IssuerBudget(maximum_hops=50, maximum_fetches=50), known=world.authority)
+    fetcher = tower.fetcher(IssuerBudget(maximum_hops=50, maximum_addresses=50), known=world.authority)
     assert fetcher.issuers_of([tower.leaf()], world.now) == ()
     assert world.responder.count("issuer") == 2
 
