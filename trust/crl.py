@@ -20,7 +20,7 @@ from trust.algorithms import (
     verify_with,
 )
 from trust.certificate import Certificate, read_extensions
-from trust.crl_entries import EntryIndex, EntryRules, Revocation, index_entries
+from trust.crl_entries import EntryIndex, EntryRules, Revocation, index_entries, serial_key
 from trust.crl_extensions import (
     CRLError,
     IssuingDistributionPoint,
@@ -168,11 +168,16 @@ class CertificateRevocationList:
 
     def find(self, serial_number: int, issuer: bytes | None = None) -> Revocation | None:
         """The entry about the certificate of that serial number and issuer (the CRL's own by default)."""
-        return self._index.find(serial_number, issuer)
+        return self.find_key(serial_key(serial_number), self.issuer if issuer is None else issuer)
 
-    def __len__(self) -> int:
+    def find_key(self, key: bytes, issuer: bytes) -> Revocation | None:
+        """`find` by what crl_entries.serial_key makes of the serial number."""
+        return self._index.find(key, issuer)
+
+    @property
+    def entry_count(self) -> int:
         """How many certificates the list has."""
-        return len(self._index)
+        return self._index.count
 
     def verify(
         self, public_key: bytes, at: datetime, policy: AlgorithmPolicy = DEFAULT_ALGORITHM_POLICY

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, CRLError, Revocation
+from trust.crl_entries import serial_key
 from trust.crl_extensions import IssuingDistributionPoint
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
@@ -53,10 +55,15 @@ class CombinedCRL:
     base: CertificateRevocationList
     delta: CertificateRevocationList | None = None
 
-    @property
+    @cached_property
+    def lists(self) -> tuple[CertificateRevocationList, ...]:
+        """The lists that the combination is made of."""
+        return (self.base,) if self.delta is None else (self.base, self.delta)
+
+    @cached_property
     def latest(self) -> CertificateRevocationList:
         """The list whose dates are those of the combination."""
-        return self.delta or self.base
+        return self.lists[-1]
 
     def find(self, serial_number: int, issuer: bytes, past: datetime | None = None) -> Revocation | None:
         """RFC 5280 6.3.3 (i), (j), (k): the entry in the delta CRL, otherwise the one in the complete CRL.
@@ -64,10 +71,11 @@ class CombinedCRL:
         An entry of later date than `past` is passed over. "Removed from CRL" undoes a suspension only: an
         entry also goes when its certificate expires, and what was revoked for good stays revoked.
         """
-        changed = self.delta.find(serial_number, issuer) if self.delta is not None else None
+        key = serial_key(serial_number)
+        changed = None if self.delta is None else self.delta.find_key(key, issuer)
         if changed is not None and not changed.removed and _counts(changed, past):
             return changed
-        listed = self.base.find(serial_number, issuer)
+        listed = self.base.find_key(key, issuer)
         if listed is None or not _counts(listed, past):
             return None
         return None if changed is not None and changed.removed and not listed.final else listed

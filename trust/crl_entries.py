@@ -63,7 +63,8 @@ _TIME_SIZE = 15
 # SEQUENCE { SEQUENCE { id-ce-cRLReasons, OCTET STRING { ENUMERATED } } } with an assigned reason but 8.
 _REASON = rb"0\x0c0\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01[\x00-\x06\x09\x0a]"
 _REASON_SIZE = 14
-_SERIAL_SIZES = range(1, 21)
+# The usual ones first.
+_SERIAL_SIZES = range(20, 0, -1)
 
 
 def _serial(size: int) -> bytes:
@@ -121,15 +122,17 @@ class EntryIndex:
         self._own: _Entries = {}
         self._others: dict[object, _Entries] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many certificates the list has."""
         return len(self._own) + sum(map(len, self._others.values()))
 
-    def find(self, serial_number: int, issuer: bytes | None = None) -> Revocation | None:
-        """The entry of that certificate; without an issuer, of one of the CRL's own issuer."""
+    def find(self, key: bytes, issuer: bytes) -> Revocation | None:
+        """The entry about the certificate of that serial number (`serial_key`) and issuer."""
         entries = self._own
-        if issuer is not None and issuer != self.issuer and not names_match(issuer, self.issuer):
+        if issuer != self.issuer and not names_match(issuer, self.issuer):
             entries = self._others.get(canonical_name(issuer), {})
-        found = entries.get(_key(serial_number))
+        found = entries.get(key)
         return _read_tail(found) if isinstance(found, bytes) else found
 
     def entries_of(self, issuer: bytes) -> _Entries:
@@ -139,17 +142,20 @@ class EntryIndex:
         return self._others.setdefault(canonical_name(issuer), {})
 
 
-def _key(serial_number: int) -> bytes:
-    """The length octet and the content of a serial number's INTEGER."""
-    size = (serial_number if serial_number >= 0 else ~serial_number).bit_length() // 8 + 1
-    return bytes((size,)) + serial_number.to_bytes(size, "big", signed=True)
+def serial_key(serial_number: int) -> bytes:
+    """The length octet and the content of a serial number's INTEGER, under which its entry is kept."""
+    if serial_number < 0:
+        size = (~serial_number).bit_length() // 8 + 1
+        return bytes((size,)) + serial_number.to_bytes(size, "big", signed=True)
+    size = serial_number.bit_length() // 8 + 1
+    return (size << 8 * size | serial_number).to_bytes(size + 1, "big")
 
 
 def index_entries(entries: bytes, issuer: bytes, rules: EntryRules) -> EntryIndex:
     """Every entry of revokedCertificates; CRLError when one is malformed, or critical and not understood."""
     try:
         index, count = _index(entries, issuer, rules, twice=False)
-        if len(index) == count:
+        if index.count == count:
             return index
         # A serial number occurs twice, which is rare: only then each entry is compared with what is known.
         return _index(entries, issuer, rules, twice=True)[0]
@@ -221,7 +227,7 @@ def _read_entry(entry: bytes, rules: EntryRules) -> tuple[bytes, Revocation, byt
     invalidity_date = values.get(ExtensionOID.INVALIDITY_DATE)
     invalid_since = None if invalidity_date is None else read_date(invalidity_date)
     revocation = Revocation(revoked_at, _read_reason(values, rules), invalid_since)
-    return _key(serial_number), revocation, _read_certificate_issuer(values, rules)
+    return serial_key(serial_number), revocation, _read_certificate_issuer(values, rules)
 
 
 def _read_reason(values: Mapping[str, bytes], rules: EntryRules) -> CRLReason | None:

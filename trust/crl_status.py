@@ -7,8 +7,11 @@ the same, and an older list cannot hide what a younger one says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from datetime import datetime
+from typing import NamedTuple
 
+from trust.algorithms import AlgorithmPolicy, parse_algorithm
 from trust.certificate import Certificate
 from trust.crl import CRLError
 from trust.crl_check import (
@@ -22,8 +25,68 @@ from trust.crl_check import (
 )
 from trust.errors import TrustError
 from trust.extensions import DistributionPoint
-from trust.revocation_evidence import StatusQuestion
+from trust.public_key import key_strength
+from trust.revocation_evidence import Freshness, StatusQuestion
 from trust.status import CertStatus
+from trust.vocabulary import ExtensionOID
+
+# --- what has been settled before ------------------------------------------------------------------------
+
+
+class SettledCRL(NamedTuple):
+    """The CRL that covers certificates of a likeness, and while the choice and all its checks hold."""
+
+    crl: CombinedCRL
+    since: datetime
+    until: datetime
+    freshness: Freshness
+    algorithms: AlgorithmPolicy
+
+
+def is_settled_good(certificate: Certificate, issuer: Certificate, asked: StatusQuestion) -> bool:
+    """Whether the CRL that was found to cover such certificates says now that this one is good.
+
+    False means no more than that all evidence must be weighed. A login costs this much and no more.
+    """
+    settled = asked.evidence.settled.get(_likeness(certificate, issuer))
+    return (
+        settled is not None
+        and settled.since <= asked.evidence_at < settled.until
+        and (settled.freshness is asked.freshness or settled.freshness == asked.freshness)
+        and (settled.algorithms is asked.algorithms or settled.algorithms == asked.algorithms)
+        and asked.past is None
+        and settled.crl.find(certificate.serial_number, certificate.issuer) is None
+    )
+
+
+def _likeness(certificate: Certificate, issuer: Certificate) -> Hashable:
+    """What decides which CRL covers a certificate: equal for those that one list is for (6.3.3 (b))."""
+    extensions = certificate.extensions
+    points = extensions.get(ExtensionOID.CRL_DISTRIBUTION_POINTS)
+    names = extensions.get(ExtensionOID.ISSUER_ALTERNATIVE_NAME)
+    constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
+    return (
+        issuer.der,
+        certificate.issuer,
+        certificate.version,
+        points and points.value,
+        names and names.value,
+        constraints and constraints.value,
+    )
+
+
+def _end_of(crl: CombinedCRL, signer: Certificate, asked: StatusQuestion) -> datetime | None:
+    """Until when the CRL is current, and its algorithms and key are accepted."""
+    maximum_age, policy = asked.freshness.maximum_crl_age, asked.algorithms
+    ends = [crl.latest.next_update, policy.key_sunset(key_strength(signer.public_key))]
+    ends.append(None if maximum_age is None else crl.latest.this_update + maximum_age)
+    for signed in crl.lists:
+        digest = parse_algorithm(signed.algorithm).digest
+        ends.append(None if digest is None else policy.sunset(digest))
+    return min((end for end in ends if end is not None), default=None)
+
+
+# --- the procedure ---------------------------------------------------------------------------------------
 
 
 def crl_answer(
@@ -60,6 +123,8 @@ class _Run:
         self.points, self.complaints = points, complaints
         self.covered: frozenset[int] = frozenset()
         self.set_aside: list[CombinedCRL] = []
+        # Whether each CRL gone through so far is none for such certificates at any time.
+        self.alone = True
 
     def candidates(self) -> list[CombinedCRL]:
         """The CRLs of the certificate's issuer and of the CRL issuers it names, the youngest first."""
@@ -83,11 +148,16 @@ class _Run:
                 answer = status_in_crl(crl, self.certificate, self.asked.past)
             except TrustError as error:
                 self.complaints.append(error.code)
+                self.alone = self.alone and error.code == "crl-scope"
                 continue
             if signer == self.certificate and answer.status is CertStatus.GOOD and not own_word:
                 self.set_aside.append(crl)
+                self.alone = False
                 continue
+            if reasons >= ALL_REASONS:
+                self._settle(crl, signer)
             # (l): on to the next, until every reason is covered.
+            self.alone = False
             self.covered |= reasons
             if answer.status is CertStatus.REVOKED or self.covered >= ALL_REASONS:
                 return answer
@@ -103,6 +173,18 @@ class _Run:
             clock_skew=freshness.clock_skew,
         )
         return frozenset().union(*self._reasons(crl))
+
+    def _settle(self, crl: CombinedCRL, signer: Certificate) -> None:
+        """Remember the CRL for certificates like this one.
+
+        Only when it alone covers all reasons, is signed by the issuer's own key, and only lists that never
+        cover such certificates are younger: then nothing but time can change the choice.
+        """
+        asked = self.asked
+        end = _end_of(crl, signer, asked)
+        if self.alone and signer.public_key == self.issuer.public_key and end is not None:
+            settled = SettledCRL(crl, asked.evidence_at, end, asked.freshness, asked.algorithms)
+            asked.evidence.settle(_likeness(self.certificate, self.issuer), settled)
 
     def _reasons(self, crl: CombinedCRL) -> Iterator[frozenset[int]]:
         """The reasons by each distribution point; CRLError when none leads to the CRL."""

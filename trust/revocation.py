@@ -75,6 +75,8 @@ def _ocsp_answers(
     certificate: Certificate, issuer: Certificate, asked: StatusQuestion, complaints: list[str]
 ) -> list[StatusAnswer]:
     """What the OCSP responses say."""
+    if not asked.evidence.ocsp:
+        return []
     checks = OCSPChecks(
         maximum_age=asked.freshness.maximum_ocsp_age,
         clock_skew=asked.freshness.clock_skew,

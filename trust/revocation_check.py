@@ -14,6 +14,7 @@ from trust.budget import BudgetError
 from trust.certificate import Certificate
 from trust.crl import CRLError, check_crl_issuer, check_crl_signing
 from trust.crl_check import CombinedCRL
+from trust.crl_status import is_settled_good
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
 from trust.path_builder import PathBuilder
@@ -33,7 +34,7 @@ CRLIssuerValidation = Callable[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RevocationChecker:
     """The revocation checks of one path; CRL issuers' paths share its builder, budget and anchor."""
 
@@ -44,12 +45,26 @@ class RevocationChecker:
     pending: frozenset[Certificate]
     validate_crl_issuer: CRLIssuerValidation
 
+    def __post_init__(self) -> None:
+        evidence_at = self.inputs.evidence_at or self.at
+        self._question = StatusQuestion(
+            self.inputs.revocation,
+            evidence_at,
+            self._verify_crl,
+            past=self.at if evidence_at > self.at else None,
+            freshness=self.inputs.freshness,
+            algorithms=self.inputs.algorithms,
+            nonce=self.inputs.ocsp_nonce,
+        )
+
     def check_revocation(self, certificate: Certificate, issuer: Certificate) -> Rejection | None:
         """The certificate is not revoked, by evidence that counts."""
         policy = self.inputs.revocation_policy
         if policy is RevocationPolicy.NOT_CHECKED:
             return None
-        verdict = certificate_status(certificate, issuer, self._question())
+        if not self.inputs.revocation.ocsp and is_settled_good(certificate, issuer, self._question):
+            return None
+        verdict = certificate_status(certificate, issuer, self._question)
         if verdict.status is CertStatus.GOOD:
             return None
         answer = verdict.answer
@@ -62,19 +77,6 @@ class RevocationChecker:
         detail = f" ({', '.join(verdict.complaints)})" if verdict.complaints else ""
         return reject(Reason.REVOCATION_UNKNOWN, certificate, detail)
 
-    def _question(self) -> StatusQuestion:
-        """What to ask of the evidence."""
-        evidence_at = self.inputs.evidence_at or self.at
-        return StatusQuestion(
-            self.inputs.revocation,
-            evidence_at,
-            self._verify_crl,
-            past=self.at if evidence_at > self.at else None,
-            freshness=self.inputs.freshness,
-            algorithms=self.inputs.algorithms,
-            nonce=self.inputs.ocsp_nonce,
-        )
-
     def _verify_crl(self, crl: CombinedCRL, certificate: Certificate, issuer: Certificate) -> Certificate:
         """6.3.3 (f), (g), (h): the issuer, or another CRL issuer, whose key signed the CRL and its delta."""
         evidence_at = self.inputs.evidence_at or self.at
@@ -83,10 +85,9 @@ class RevocationChecker:
             try:
                 check_crl_issuer(crl.base, candidate)
                 check_crl_signing(candidate)
-                for signed in (crl.base, crl.delta):
-                    if signed is not None:
-                        self.builder.budget.spend("signatures")
-                        signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
+                for signed in crl.lists:
+                    self.builder.budget.spend("signatures")
+                    signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
                 if candidate.public_key != issuer.public_key:
                     self._check_crl_issuer_path(candidate, certificate)
             except BudgetError:

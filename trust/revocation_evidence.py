@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from trust.algorithms import DEFAULT_ALGORITHM_POLICY, AlgorithmPolicy
 from trust.certificate import Certificate
@@ -17,6 +18,7 @@ from trust.ocsp import OCSPResponse, matches_certificate, parse_ocsp_response
 
 MAXIMUM_CRLS_PER_ISSUER = 32
 MAXIMUM_ANSWERS_PER_CERTIFICATE = 8
+MAXIMUM_SETTLED = 1024
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,16 @@ class RevocationEvidence:
         except TrustError:
             return ()
 
+    @cached_property
+    def settled(self) -> dict[Hashable, Any]:
+        """What crl_status.py has found out about which CRL covers which certificates."""
+        return {}
+
+    def settle(self, likeness: Hashable, settled: object) -> None:
+        """Remember which CRL covers certificates of that likeness."""
+        if len(self.settled) < MAXIMUM_SETTLED or likeness in self.settled:
+            self.settled[likeness] = settled
+
     def answers_about(self, certificate: Certificate, issuer: Certificate) -> tuple[OCSPResponse, ...]:
         """The OCSP responses that speak of the certificate, and those that tell why they do not."""
         found = [
@@ -97,7 +109,7 @@ class RevocationEvidence:
         deltas = (crl for crl in self._read_crls[0] if crl.is_delta and id(crl) not in used)
         return any(_same_name(crl.issuer, issuer) for crl in deltas)
 
-    @property
+    @cached_property
     def complaints(self) -> tuple[str, ...]:
         """Codes of what could not be read."""
         return self._read_crls[1] + self._read_ocsp[1]
@@ -136,8 +148,7 @@ def _continues(delta: CertificateRevocationList, base: CertificateRevocationList
 CRLVerifier = Callable[[CombinedCRL, Certificate, Certificate], Certificate]
 
 
-@dataclass(frozen=True)
-class StatusQuestion:
+class StatusQuestion(NamedTuple):
     """What to ask of the evidence: as of when it must be current, how fresh, by which algorithms."""
 
     evidence: RevocationEvidence
