@@ -20,6 +20,12 @@ _SIGNATURE_ROOM: Final = 80
 # PBES2 with AES-256-CBC and HMAC-SHA-256 (RFC 8018): some ten milliseconds at each start of a service.
 _KEY_DERIVATIONS: Final = 100_000
 _PBES2: Final = -1
+# SubjectPublicKeyInfo of the base point (GB/T 32918.5 2): some public key, from which others are made.
+_BASE_POINT: Final = bytes.fromhex(
+    "3059301306072a8648ce3d020106082a811ccf5501822d034200"
+    "0432c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7"
+    "bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0"
+)
 
 _DECLARATIONS: Final = """
 typedef ... EVP_PKEY; typedef ... EVP_PKEY_CTX; typedef ... EVP_MD_CTX; typedef ... EVP_MD;
@@ -42,6 +48,8 @@ void EVP_PKEY_CTX_free(EVP_PKEY_CTX *);
 int EVP_PKEY_CTX_set1_id(EVP_PKEY_CTX *, const void *, int);
 int EVP_PKEY_keygen_init(EVP_PKEY_CTX *);
 int EVP_PKEY_generate(EVP_PKEY_CTX *, EVP_PKEY **);
+EVP_PKEY *EVP_PKEY_dup(EVP_PKEY *);
+int EVP_PKEY_set1_encoded_public_key(EVP_PKEY *, const unsigned char *, size_t);
 int EVP_PKEY_is_a(const EVP_PKEY *, const char *);
 void EVP_PKEY_free(EVP_PKEY *);
 EVP_PKEY *d2i_PUBKEY(EVP_PKEY **, const unsigned char **, long);
@@ -75,6 +83,7 @@ class Libcrypto:
         self._sm3 = library.EVP_MD_fetch(ffi.NULL, b"SM3", ffi.NULL)
         if self._sm3 == ffi.NULL:
             raise SM2Error(f"{LIBRARY} was built without SM3", code="sm2-unavailable")
+        self._template = self._own_key(self._decode(library.d2i_PUBKEY, _BASE_POINT))
 
     def sm3(self, data: bytes) -> bytes:
         """The SM3 digest of data (GB/T 32905)."""
@@ -85,9 +94,12 @@ class Libcrypto:
 
     # --- keys ---
 
-    def load_public_key(self, public_key: bytes) -> Any:
-        """The key of a DER SubjectPublicKeyInfo."""
-        return self._own_key(self._decode(self._library.d2i_PUBKEY, public_key))
+    def load_public_key(self, point: bytes) -> Any:
+        """The key of an uncompressed point."""
+        # Reading a SubjectPublicKeyInfo takes half a verification; another point for a known key a fortieth.
+        key = self._own_key(self._library.EVP_PKEY_dup(self._template))
+        self._check(self._library.EVP_PKEY_set1_encoded_public_key(key, point, len(point)))
+        return key
 
     def generate_key(self) -> Any:
         """A new private key, from the library's own source of randomness."""
@@ -154,14 +166,17 @@ class Libcrypto:
     def _signature_context(self, key: Any, signer_id: bytes) -> Iterator[Any]:
         """A message digest context bound to the key and the signer's identifier."""
         library, none = self._library, self._ffi.NULL
-        new_key_context = library.EVP_PKEY_CTX_new_from_pkey
-        with (
-            self._owned(new_key_context(none, key, none), library.EVP_PKEY_CTX_free) as key_context,
-            self._owned(library.EVP_MD_CTX_new(), library.EVP_MD_CTX_free) as context,
-        ):
+        key_context = library.EVP_PKEY_CTX_new_from_pkey(none, key, none)
+        context = library.EVP_MD_CTX_new()
+        try:
+            self._check(none not in (key_context, context))
             self._check(library.EVP_PKEY_CTX_set1_id(key_context, signer_id, len(signer_id)))
             library.EVP_MD_CTX_set_pkey_ctx(context, key_context)
             yield context
+        finally:
+            # Both accept a null pointer; the first refers to the second.
+            library.EVP_MD_CTX_free(context)
+            library.EVP_PKEY_CTX_free(key_context)
 
     # --- memory ---
 

@@ -54,11 +54,13 @@ _DSA_WITHOUT_PARAMETERS = der.sequence(der.oid(OID_DSA))
 # A SEQUENCE's tag and at most three octets of length stand before it.
 _LONGEST_HEADER = 4
 
-_CURVES: dict[str, ec.EllipticCurve] = {
-    "1.2.840.10045.3.1.7": ec.SECP256R1(),
-    "1.3.132.0.34": ec.SECP384R1(),
-    "1.3.132.0.35": ec.SECP521R1(),
+# By the encoded parameters of the key's algorithm.
+_CURVES: dict[bytes, ec.EllipticCurve] = {
+    der.oid("1.2.840.10045.3.1.7"): ec.SECP256R1(),
+    der.oid("1.3.132.0.34"): ec.SECP384R1(),
+    der.oid("1.3.132.0.35"): ec.SECP521R1(),
 }
+_SM2_CURVE = der.oid(OID_SM2_CURVE)
 
 
 # The code of the one refusal that path building has to tell from the others: the key may become whole yet.
@@ -69,6 +71,7 @@ class AlgorithmError(TrustError):
     """An algorithm or a key that cannot be read, is unknown, or is no longer acceptable."""
 
 
+@lru_cache(maxsize=256)
 def split_algorithm(algorithm: bytes) -> tuple[str, bytes]:
     """The OID and the raw parameters (empty when absent) of an AlgorithmIdentifier (RFC 5280 4.1.1.2)."""
     reader = der.read_sequence(algorithm)
@@ -129,19 +132,24 @@ def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
 
 def _load_ec(info: KeyInfo) -> ec.EllipticCurvePublicKey | SM2PublicKey:
     """An uncompressed point on a named curve (RFC 5480 2.1.1, 2.2), which may be that of SM2."""
-    reader = Reader(info.parameters)
-    if reader.peek() != Tag.OBJECT_IDENTIFIER:
-        raise AlgorithmError("only named curves are accepted", code="key-unknown", clause="RFC 5480 2.1.1")
-    oid = reader.read_oid()
-    reader.finish()
-    curve = _CURVES.get(oid)
-    if curve is None and oid != OID_SM2_CURVE:
-        raise AlgorithmError(f"curve {oid} is not known here", code="key-unknown", clause="RFC 5480 2.1.1.1")
+    curve = _CURVES.get(info.parameters)
+    if curve is None and info.parameters != _SM2_CURVE:
+        raise _unknown_curve(info.parameters)
     if not info.key.startswith(b"\x04"):
         raise AlgorithmError("only uncompressed points are accepted", code="key-invalid")
     if curve is None:
         return SM2PublicKey(info.key)
     return ec.EllipticCurvePublicKey.from_encoded_point(curve, info.key)
+
+
+def _unknown_curve(parameters: bytes) -> AlgorithmError:
+    """The error for a curve that is not named, or not known here."""
+    reader = Reader(parameters)
+    if reader.peek() != Tag.OBJECT_IDENTIFIER:
+        return AlgorithmError("only named curves are accepted", code="key-unknown", clause="RFC 5480 2.1.1")
+    return AlgorithmError(
+        f"curve {reader.read_oid()} is not known here", code="key-unknown", clause="RFC 5480 2.1.1.1"
+    )
 
 
 def _without_parameters(info: KeyInfo, clause: str) -> bytes:

@@ -89,8 +89,8 @@ class SM2PublicKey:
 
     @cached_property
     def _key(self) -> Any:
-        """The library's key: loading it costs as much as a signature, so it is kept."""
-        return _library.get().load_public_key(self.spki)
+        """The library's key, kept."""
+        return _library.get().load_public_key(self._point)
 
     def verify(self, signature: bytes, data: bytes, signer_id: bytes = DEFAULT_SIGNER_ID) -> None:
         """Verify a DER signature over data: ValueError when it is malformed, InvalidSignature when wrong."""

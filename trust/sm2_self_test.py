@@ -15,9 +15,8 @@ _SM3_EXAMPLES: Final = (
 )
 _SIGNER_ID: Final = b"1234567812345678"
 _MESSAGE: Final = b"message digest"
-# SubjectPublicKeyInfo of (xA, yA): id-ecPublicKey, the curve 1.2.156.10197.1.301, the point.
-_PUBLIC_KEY: Final = bytes.fromhex(
-    "3059301306072a8648ce3d020106082a811ccf5501822d034200"
+# The point (xA, yA), uncompressed.
+_POINT: Final = bytes.fromhex(
     "0409f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
     "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
 )
@@ -33,7 +32,7 @@ def run_self_test(library: Libcrypto) -> None:
     """Check the library against the examples; SM2Error when it does anything else than they say."""
     for data, digest in _SM3_EXAMPLES:
         _require(library.sm3(data).hex() == digest, "SM3 does not give the published digest")
-    example = library.load_public_key(_PUBLIC_KEY)
+    example = library.load_public_key(_POINT)
     _require(library.verify(example, _SIGNATURE, _MESSAGE, _SIGNER_ID), "the published signature is refused")
     altered = _MESSAGE.swapcase()
     _require(not library.verify(example, _SIGNATURE, altered, _SIGNER_ID), "any message is accepted")
