@@ -38,7 +38,9 @@ def encode_tbs_certificate(fields: CertificateFields) -> bytes:
     check_serial_number(fields.serial_number)
     validity = der.sequence(der.time(fields.not_valid_before), der.time(fields.not_valid_after))
     if fields.not_valid_after < fields.not_valid_before:
-        raise EncodingError("the certificate would end before it begins", code="validity-order")
+        raise EncodingError(
+            "the certificate would end before it begins", code="validity-order", clause="RFC 5280 4.1.2.5"
+        )
     _check_names(fields)
     return der.sequence(
         _VERSION_3,

@@ -112,13 +112,13 @@ class OCSPResponseWriter:
         self, answers: Sequence[SingleAnswer], *, produced_at: datetime, nonce: bytes | None = None
     ) -> bytes:
         """DER OCSPResponse, signed."""
-        data = self.encode_response_data(answers, produced_at=produced_at, nonce=nonce)
+        data = self._encode_response_data(answers, produced_at=produced_at, nonce=nonce)
         signature = der.bit_string(self._signer.sign(data))
         basic = der.sequence(data, self._algorithm, signature, self._certificates)
         response_bytes = der.sequence(_BASIC, der.octet_string(basic))
         return der.sequence(_SUCCESSFUL, der.explicit(0, response_bytes))
 
-    def encode_response_data(
+    def _encode_response_data(
         self, answers: Sequence[SingleAnswer], *, produced_at: datetime, nonce: bytes | None = None
     ) -> bytes:
         """DER ResponseData, that is, what the responder signs."""
