@@ -121,6 +121,8 @@ def _load_rsa(info: KeyInfo) -> rsa.RSAPublicKey:
     reader = der.read_sequence(info.key)
     modulus, exponent = reader.read_integer(), reader.read_integer()
     reader.finish()
+    if modulus < 0:
+        raise AlgorithmError("the RSA modulus is negative", code="key-invalid")
     if not 512 <= modulus.bit_length() <= MAXIMUM_RSA_BITS:
         raise AlgorithmError(f"an RSA key of {modulus.bit_length()} bits is not accepted", code="key-size")
     if modulus % 2 == 0:
