@@ -39,6 +39,8 @@ from trust.vocabulary import AccessMethod, ExtensionOID
 
 MAXIMUM_CERTIFICATE_SIZE = 128 * 1024
 MAXIMUM_PEM_CERTIFICATES = 1000
+# Honest certificates have a dozen.
+MAXIMUM_EXTENSIONS = 100
 # RFC 5280 4.1.2.2, in octets.
 MAXIMUM_SERIAL_NUMBER_SIZE = 20
 
@@ -355,6 +357,8 @@ def read_extensions(listed: Reader) -> dict[str, Extension]:
 
 def _by_oid(listed: list[bytes]) -> dict[str, ReadExtension]:
     """DER extensions, read."""
+    if len(listed) > MAXIMUM_EXTENSIONS:
+        raise CertificateError(f"more than {MAXIMUM_EXTENSIONS} extensions", code="extensions-too-many")
     extensions: dict[str, ReadExtension] = {}
     for encoded in listed:
         extension = read_extension(encoded)

@@ -8,6 +8,7 @@ other names only internationalised mail addresses are known, and they are mail (
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from trust.budget import Budget
 from trust.certificate import Certificate
@@ -15,7 +16,7 @@ from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.extensions import GeneralName, GeneralNameKind, NameConstraints
 from trust.names import NameAttribute, decode_relative_names
-from trust.subtrees import ConstraintError, Subtrees, index_subtrees
+from trust.subtrees import ConstraintError, Subtrees, index_subtrees, parse_name
 from trust.vocabulary import SMTP_UTF8_MAILBOX
 
 __all__ = ["ConstraintError", "ConstraintState", "certificate_names"]
@@ -24,6 +25,7 @@ __all__ = ["ConstraintError", "ConstraintState", "certificate_names"]
 # more than a million has no honest certificate.
 MAXIMUM_COMPARISONS = 1 << 20
 _KEPT_CONSTRAINTS = 256
+_KEPT_CERTIFICATES = 16
 
 _Index = dict[GeneralNameKind, Subtrees]
 
@@ -47,18 +49,19 @@ class ConstraintState:
         """6.1.3 (b), (c): every name of the certificate is permitted and none excluded."""
         if not self._constraints:
             return
-        names = certificate_names(certificate)
+        names = _parsed_names(certificate)
+        labels = sum(weight for _, _, weight in names)
         for constraints in self._constraints:
             bases = len(constraints.permitted) + len(constraints.excluded)
-            budget.spend("comparisons", len(names) + bases)
+            budget.spend("comparisons", labels + bases)
             if len(names) * bases > MAXIMUM_COMPARISONS:
                 raise ConstraintError(
                     "there are too many names and constraints to compare", code="name-constraints-too-many"
                 )
             permitted, excluded = _index(constraints)
-            for name in names:
-                _check_permitted(name, permitted)
-                _check_excluded(name, excluded)
+            for name, parsed, _ in names:
+                _check_permitted(name, parsed, permitted)
+                _check_excluded(name, parsed, excluded)
 
 
 @lru_cache(maxsize=_KEPT_CONSTRAINTS)
@@ -68,17 +71,24 @@ def _index(constraints: NameConstraints) -> tuple[_Index, _Index]:
     return permitted, index_subtrees(constraints.excluded, excluded=True)
 
 
-def _check_permitted(name: GeneralName, permitted: _Index) -> None:
+@lru_cache(maxsize=_KEPT_CERTIFICATES)
+def _parsed_names(certificate: Certificate) -> tuple[tuple[GeneralName, Any, int], ...]:
+    """The certificate's names, each taken apart, with the number of its parts: what a comparison may cost."""
+    parsed = ((name, parse_name(name)) for name in certificate_names(certificate))
+    return tuple((name, parts, 1 + len(parts or ())) for name, parts in parsed)
+
+
+def _check_permitted(name: GeneralName, parsed: Any, permitted: _Index) -> None:
     """One rule: the name is within an authority's permitted subtrees, when it speaks of the name's form."""
     subtrees = permitted.get(name.kind)
-    if subtrees is not None and not subtrees.within(name.value):
+    if subtrees is not None and not subtrees.within(parsed):
         raise ConstraintError(_shown(name), code="name-not-permitted", clause="RFC 5280 6.1.3 (b)")
 
 
-def _check_excluded(name: GeneralName, excluded: _Index) -> None:
+def _check_excluded(name: GeneralName, parsed: Any, excluded: _Index) -> None:
     """One rule: the name is in no excluded subtree."""
     subtrees = excluded.get(name.kind)
-    if subtrees is not None and subtrees.within(name.value):
+    if subtrees is not None and subtrees.within(parsed):
         raise ConstraintError(_shown(name), code="name-excluded", clause="RFC 5280 6.1.3 (c)")
 
 

@@ -7,7 +7,7 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -20,6 +20,8 @@ from trust.keeping import kept
 from trust.vocabulary import ExtensionOID
 
 MAXIMUM_GENERAL_NAMES = 4096
+# Policies, purposes, distribution points, locations: honest certificates have a handful.
+MAXIMUM_ENTRIES = 1000
 
 
 class GeneralNameKind(IntEnum):
@@ -168,6 +170,12 @@ def read_alternative_names(value: bytes) -> AlternativeNames:
     return names
 
 
+def _check_entries(entries: Sized) -> None:
+    """One rule: a list stays within what may be asked for."""
+    if len(entries) > MAXIMUM_ENTRIES:
+        raise DerError(f"more than {MAXIMUM_ENTRIES} entries", code="too-many-entries")
+
+
 # --- extensions ------------------------------------------------------------------------------------------
 
 
@@ -199,6 +207,7 @@ def read_oids(value: bytes) -> tuple[str, ...]:
     oids: list[str] = []
     while not reader.at_end:
         oids.append(reader.read_oid())
+        _check_entries(oids)
     if not oids:
         raise DerError("an empty list of purposes", code="extended-key-usage", clause="RFC 5280 4.2.1.12")
     return tuple(oids)
@@ -243,6 +252,7 @@ def _read_policy_information(value: bytes) -> list[tuple[str, list[str]]]:
         information = reader.enter()
         oid = information.read_oid()
         policies.append((oid, [] if information.at_end else _read_qualifiers(information)))
+        _check_entries(policies)
     return policies
 
 
@@ -364,6 +374,7 @@ def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:
     while not reader.at_end:
         description = reader.enter()
         locations.append((description.read_oid(), read_general_name(description)))
+        _check_entries(locations)
         description.finish()
     return tuple(locations)
 
@@ -374,6 +385,7 @@ def read_distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     points: list[DistributionPoint] = []
     while not reader.at_end:
         points.append(_read_distribution_point(reader.enter()))
+        _check_entries(points)
     if not points:
         raise DerError("no distribution points", code="distribution-points", clause="RFC 5280 4.2.1.13")
     return tuple(points)
@@ -455,9 +467,19 @@ class ReadExtension(Extension):
 
     @cached_property
     def content(self) -> object:
-        """What the value says by its reader, None when it has none here; DerError when it is malformed."""
+        """What the value says by its reader, None when it has none here; DerError when it is malformed.
+
+        A refusal is remembered too: a long value is not read again for every path it stands in.
+        """
+        refusal: DerError | None = self.__dict__.get("_refusal")
+        if refusal is not None:
+            raise refusal.with_traceback(None)
         read = _READERS.get(self.oid)
-        return None if read is None else read(self.value)
+        try:
+            return None if read is None else read(self.value)
+        except DerError as error:
+            self.__dict__["_refusal"] = error
+            raise
 
 
 @kept

@@ -15,6 +15,10 @@ from trust.identifiers import check_unified_social_credit_code
 from trust.keeping import kept
 
 MAXIMUM_NAME_SIZE: Final = 64 * 1024
+MAXIMUM_MARKS: Final = 30
+_KEPT_CHARACTERS: Final = 8192
+# Five characters are no combining marks and become some when they are normalised.
+_MARKS_IN_DISGUISE: Final = "\u0f73\u0f75\u0f81\uff9e\uff9f"
 
 
 class NamingError(TrustError):
@@ -246,12 +250,25 @@ def _prepare(value: NameValue) -> str:
         return "#" + value.raw.hex()
     if value.text.isascii() and value.text.isprintable():
         return "=" + " ".join(value.text.lower().split())
+    _check_marks(value.text)
     # 1. Map: soft hyphens, joiners and variation selectors vanish, separators become spaces.
-    mapped = "".join(_map_character(character) for character in value.text)
+    mapped = value.text.translate(_CHARACTER_MAP)
     # 2. Fold case and normalise; folding can undo the normal form, so it is taken twice.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", mapped).casefold())
     # 3. Insignificant spaces: none at the ends, one between words.
     return "=" + " ".join(folded.split())
+
+
+def _check_marks(text: str) -> None:
+    """No more combining marks in a row than text has (UAX #15 13); sorting many costs their square."""
+    marks = 0
+    for character in text:
+        combines = unicodedata.combining(character) or character in _MARKS_IN_DISGUISE
+        marks = marks + 1 if combines else 0
+        if marks > MAXIMUM_MARKS:
+            raise NamingError(
+                f"more than {MAXIMUM_MARKS} combining marks in a row", code="name-marks", clause="UAX #15 13"
+            )
 
 
 def _map_character(character: str) -> str:
@@ -262,6 +279,19 @@ def _map_character(character: str) -> str:
     if category in {"Cc", "Cf"} or character in "\u034f\u1806\ufffc" or "\ufe00" <= character <= "\ufe0f":
         return ""
     return character
+
+
+class _CharacterMap(dict[int, str]):
+    """`_map_character` for `str.translate`, remembering the characters it has met."""
+
+    def __missing__(self, code: int) -> str:
+        mapped = _map_character(chr(code))
+        if len(self) < _KEPT_CHARACTERS:
+            self[code] = mapped
+        return mapped
+
+
+_CHARACTER_MAP = _CharacterMap()
 
 
 def names_match(first: bytes, second: bytes) -> bool:

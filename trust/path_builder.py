@@ -22,12 +22,14 @@ from trust.algorithms import (
 from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.errors import TrustError
-from trust.names import canonical_name
+from trust.names import NamingError, canonical_name
 from trust.public_key import PARAMETERS_MISSING, inherit_parameters, lacks_parameters
 from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
 Path = tuple[Certificate, ...]
+# Authorities' names are a few hundred octets long.
+MAXIMUM_ISSUER_NAME_SIZE = 4096
 # Farther than any path: what no name leads to is tried last.
 _UNREACHABLE = 1_000_000
 
@@ -50,7 +52,7 @@ class PathBuilder:
         self._verdicts: dict[tuple[bytes, bytes], TrustError | None] = {}
         for certificate in (*self.anchors, *dict.fromkeys(self.intermediates)):
             try:
-                self._by_subject.setdefault(canonical_name(certificate.subject), []).append(certificate)
+                self._by_subject.setdefault(_issuer_name(certificate.subject), []).append(certificate)
             except TrustError:
                 # A certificate whose name cannot be read can be nobody's issuer.
                 continue
@@ -62,7 +64,7 @@ class PathBuilder:
     def named(self, subject: bytes) -> tuple[Certificate, ...]:
         """All certificates of that subject name, anchors first."""
         try:
-            return tuple(self._by_subject.get(canonical_name(subject), ()))
+            return tuple(self._by_subject.get(_issuer_name(subject), ()))
         except TrustError:
             return ()
 
@@ -175,10 +177,17 @@ def inherit_keys(path: Path) -> Path:
     return tuple(reversed(whole))
 
 
+def _issuer_name(name: bytes) -> object:
+    """An authority's name as it is compared, within bounds of work: it is folded for every certificate."""
+    if len(name) > MAXIMUM_ISSUER_NAME_SIZE:
+        raise NamingError(f"an authority's name of {len(name)} octets", code="name-length")
+    return canonical_name(name)
+
+
 def _folded(name: bytes) -> object:
     """The name as it is compared; None for one that cannot be read."""
     try:
-        return canonical_name(name)
+        return _issuer_name(name)
     except TrustError:
         return None
 

@@ -37,6 +37,8 @@ MAXIMUM_RSA_EXPONENT_BITS = 64
 
 # FIPS 186-4 4.2: no larger group was ever standardised.
 MAXIMUM_DSA_BITS = 3072
+# FIPS 186-4 4.2 knows no longer order; the check of the generator costs its length.
+MAXIMUM_DSA_ORDER_BITS = 256
 
 MLDSAPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 EdwardsPublicKey = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
@@ -185,7 +187,7 @@ def _load_dsa(info: KeyInfo) -> dsa.DSAPublicKey:
     p, q, g, y = reader.read_integer(), reader.read_integer(), reader.read_integer(), value.read_integer()
     reader.finish()
     value.finish()
-    if p.bit_length() > MAXIMUM_DSA_BITS or not 0 < q < p:
+    if p.bit_length() > MAXIMUM_DSA_BITS or q.bit_length() > MAXIMUM_DSA_ORDER_BITS or not 0 < q < p:
         raise AlgorithmError(f"a DSA key of {p.bit_length()} bits is not accepted", code="key-size")
     if (p - 1) % q or not 1 < g < p or not 1 < y < p - 1 or pow(g, q, p) != 1:
         raise AlgorithmError("the DSA parameters or the key are not usable", code="key-invalid")

@@ -398,6 +398,22 @@ def test_a_mesh_with_a_way_out(exit_from):
     assert elapsed < SECONDS
 
 
+def test_a_ladder_of_one_name():
+    """Sixteen storeys of sixty certificates of one key each, all of one name and one key identifier."""
+    same = (basic(), usage(*CERT_SIGN), subject_key(b"\1" * 20), authority_key(b"\1" * 20))
+    bundle = []
+    for storey in range(16):
+        above = authority("Same", key=f"same {storey + 1}")
+        one = authority("Same", above, key=f"same {storey}", standard=same)
+        bundle += [one.but(serial=der.integer(100 * storey + n + 1)) for n in range(60)]
+    for certificate in bundle:
+        assert certificate.read
+    leaf = issued("Leaf", bundle[0], standard=(authority_key(b"\1" * 20),))
+    report, elapsed = timed(leaf, [ROOT], bundle)
+    assert not report.valid
+    assert elapsed < SECONDS
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_a_ladder_of_two_by_two(good):
     """Twelve storeys, two authorities on each, each certified by both above: 2 to the 12th paths."""
