@@ -17,14 +17,17 @@ _PBKDF2 = "1.2.840.113549.1.5.12"
 _SCRYPT = "1.3.6.1.4.1.11591.4.11"
 
 # About a second of one core each; OpenSSL writes 2,048 rounds, OWASP asks for 600,000.
-_MAXIMUM_ROUNDS = 2_000_000
+_MAXIMUM_ROUNDS = 1_000_000
 # The product of scrypt's N, r and p: 128 bytes of memory each when p is 1, so 128 MiB at most.
 _MAXIMUM_SCRYPT_WORK = 2**20
 _MAXIMUM_DERIVED_BYTES = 64
 
 
-def check_encryption(encrypted: bytes) -> None:
-    """Refuse (ValueError) what is not PBES2, and what asks for more work than a start can bear."""
+def check_encryption(encrypted: bytes) -> str:
+    """Refuse (ValueError) what is not PBES2, and what asks for more work than a start can bear.
+
+    Returns the cipher's object identifier.
+    """
     try:
         reader = der.read_sequence(encrypted)
         scheme, parameters = split_algorithm(reader.read_raw())
@@ -32,8 +35,9 @@ def check_encryption(encrypted: bytes) -> None:
         reader.finish()
         if scheme != _PBES2:
             raise ValueError(f"encrypted by {scheme}, too old; encrypt it anew (openssl pkcs8 -topk8)")
-        derivation, _cipher = _pbes2(parameters)
+        derivation, cipher = _pbes2(parameters)
         _check_work(*split_algorithm(derivation))
+        return split_algorithm(cipher)[0]
     except TrustError as error:
         raise ValueError(f"not an encrypted PKCS#8 key ({error})") from None
 
@@ -65,8 +69,12 @@ def _check_work(derivation: str, parameters: bytes) -> None:
 
 
 def _scrypt_work(reader: Reader) -> int:
-    """The product of costParameter, blockSize and parallelizationParameter, each at least 1."""
-    factors = [reader.read_integer() for _ in range(3)]
-    if min(factors) < 1:
-        raise ValueError("the parameters of scrypt are not positive")
-    return factors[0] * factors[1] * factors[2]
+    """The product of costParameter N, blockSize r and parallelizationParameter p (RFC 7914 section 6)."""
+    cost, block_size, parallel = (reader.read_integer() for _ in range(3))
+    if (
+        min(cost, block_size, parallel) < 1
+        or cost & (cost - 1)
+        or not 1 < cost.bit_length() <= 16 * block_size
+    ):
+        raise ValueError("the parameters of scrypt are not as RFC 7914 has them; encrypt it anew")
+    return cost * block_size * parallel

@@ -7,7 +7,7 @@ import binascii
 import re
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
@@ -25,6 +25,8 @@ PrivateKey = (
     | mldsa.MLDSA65PrivateKey
     | SM2PrivateKey
 )
+
+_SM4_CBC = "1.2.156.10197.1.104.2"
 
 _ENCRYPTED = re.compile(
     rb"-----BEGIN ENCRYPTED PRIVATE KEY-----(.*?)-----END ENCRYPTED PRIVATE KEY-----", re.S
@@ -49,16 +51,19 @@ def load_private_key(path: Path, passphrase: bytes) -> PrivateKey:
     """Read an encrypted PKCS#8 file; raise KeyFileError saying what is wrong with it."""
     encrypted = _decode(path, read_sealed(path))
     try:
-        check_encryption(encrypted)
+        cipher = check_encryption(encrypted)
     except ValueError as error:
         raise KeyFileError(f"{path}: {error}", code="key-encryption") from None
     try:
-        key = _decrypt(encrypted, passphrase)
+        key = _decrypt(encrypted, passphrase, cipher)
     except SM2Error as error:
         code = "key-unsupported" if error.code == "sm2-refused" else error.code
         raise KeyFileError(f"{path}: not a key that can sign here: {error}", code=code) from None
-    except ValueError:
-        raise KeyFileError(f"{path}: wrong passphrase, or not a PKCS#8 key", code="key-unreadable") from None
+    except (ValueError, InternalError) as error:
+        reason = str(error).partition(". ")[0]
+        raise KeyFileError(
+            f"{path}: wrong passphrase, or not a PKCS#8 key ({reason})", code="key-unreadable"
+        ) from None
     if not isinstance(key, PrivateKey):
         raise KeyFileError(f"{path}: a {type(key).__name__} cannot sign here", code="key-unsupported")
     try:
@@ -68,12 +73,27 @@ def load_private_key(path: Path, passphrase: bytes) -> PrivateKey:
     return key
 
 
-def _decrypt(encrypted: bytes, passphrase: bytes) -> object:
-    """The key; SM2 is the one kind that `cryptography` decrypts and then does not know."""
+def _decrypt(encrypted: bytes, passphrase: bytes, cipher: str) -> object:
+    """The key; SM2 is the one kind that `cryptography` decrypts and then does not know.
+
+    SM4, the cipher that goes with SM2, it does not know at all.
+    """
+    if cipher == _SM4_CBC:
+        return _decrypt_sm4(encrypted, passphrase)
     try:
         return serialization.load_der_private_key(encrypted, passphrase)
     except UnsupportedAlgorithm:
         return SM2PrivateKey.decrypt(encrypted, passphrase)
+
+
+def _decrypt_sm4(encrypted: bytes, passphrase: bytes) -> object:
+    """An SM2 key under SM4; libcrypto does not tell a wrong passphrase from another kind of key."""
+    try:
+        return SM2PrivateKey.decrypt(encrypted, passphrase)
+    except SM2Error as error:
+        if error.code == "sm2-refused":
+            raise ValueError("SM4 is for SM2 keys") from None
+        raise
 
 
 def encode_public_key(key: PrivateKey) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import random
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -55,7 +58,7 @@ def encrypted(key):
 
 
 def pem(content):
-    encoded = subprocess.run(["openssl", "base64"], input=content, capture_output=True, check=True).stdout
+    encoded = base64.b64encode(content) + b"\n"
     label = b"ENCRYPTED PRIVATE KEY-----\n"
     return b"-----BEGIN " + label + encoded + b"-----END " + label
 
@@ -131,6 +134,25 @@ def test_a_key_that_openssl_encrypted_is_read(tmp_path, path, option):
     assert isinstance(load_private_key(path, PASSPHRASE), ec.EllipticCurvePrivateKey)
 
 
+@pytest.mark.parametrize("cipher", ["sm4-cbc", "aes-256-cbc"])
+def test_an_sm2_key_that_openssl_encrypted_is_read_only_with_the_passphrase(tmp_path, path, cipher):
+    plain = tmp_path / "plain.pem"
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "SM2", "-out", plain], check=True, capture_output=True
+    )
+    subprocess.run(
+        [
+            *("openssl", "pkcs8", "-topk8", "-v2", cipher, "-in", plain, "-out", path),
+            *("-passout", "pass:correct horse"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    signer = KeySigner(load_private_key(path, PASSPHRASE))
+    verify_signature(signer.public_key, signer.algorithm, signer.sign(b"data"), b"data")
+    assert refusal(path, b"wrong").code == "key-unreadable"
+
+
 def test_openssl_reads_the_key_file_only_with_the_passphrase(path):
     save_private_key(generate_private_key(), path, PASSPHRASE)
     command = ["openssl", "pkey", "-in", path, "-noout", "-passin"]
@@ -157,7 +179,9 @@ def test_openssl_and_we_read_each_others_sm2_keys(tmp_path, path):
     assert refusal(unknown).code == "key-unsupported"
 
 
-@pytest.mark.parametrize("algorithm", list(KeyAlgorithm))
+@pytest.mark.parametrize(
+    "algorithm", [KeyAlgorithm.P256, KeyAlgorithm.ED25519, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.SM2]
+)
 def test_a_signer_shows_nothing_of_its_key(algorithm):
     key = generate_private_key(algorithm)
     shown = repr(KeySigner(key))
@@ -279,6 +303,9 @@ def test_a_huge_file_is_refused_without_being_read(path):
         pbes2(SCRYPT, der.integer(2**14), der.integer(8), der.integer(2**20)),
         pbes2(SCRYPT, der.integer(2**14), der.integer(8), der.integer(0)),
         pbes2(SCRYPT, der.integer(2**14), der.integer(-8), der.integer(-1)),
+        pbes2(SCRYPT, der.integer(2**14 + 1), der.integer(8), der.integer(1)),
+        pbes2(SCRYPT, der.integer(1), der.integer(8), der.integer(1)),
+        pbes2(SCRYPT, der.integer(2**16), der.integer(1), der.integer(1)),
         pbes2("1.2.3.4", der.integer(1)),
         sealed_as(PBE_SHA1_3DES, der.sequence(der.octet_string(bytes(8)), der.integer(10**9))),
         sealed_as(PBES2),
@@ -288,6 +315,34 @@ def test_a_huge_file_is_refused_without_being_read(path):
 def test_encryption_that_asks_for_absurd_work_is_refused_before_it_begins(path, content):
     write_secret(path, content)
     assert refusal(path).code == "key-encryption"
+
+
+def test_a_file_changed_at_random_is_refused_by_our_own_errors_alone(tmp_path, path):
+    plain = tmp_path / "plain.pem"
+    subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-out", plain], check=True)
+    seeds = []
+    for options in (["-v2", "aes-256-cbc", "-iter", "1"], ["-scrypt", "-scrypt_N", "16"], ["-v2", "sm4-cbc"]):
+        command = ["openssl", "pkcs8", "-topk8", *options, "-in", plain, "-outform", "DER"]
+        command += ["-passout", "pass:correct horse"]
+        seeds.append(subprocess.run(command, check=True, capture_output=True).stdout)
+    choice = random.Random(7914)
+    outcomes = Counter()
+    for _ in range(600):
+        changed = bytearray(choice.choice(seeds))
+        for _ in range(choice.randint(1, 3)):
+            position = choice.randrange(choice.choice((40, 120, len(changed))))
+            changed[position] ^= 1 << choice.randrange(8)
+        if choice.randrange(4) == 0:
+            changed[position : position + choice.randrange(2)] = choice.randbytes(choice.randrange(3))
+        path.write_bytes(pem(bytes(changed)))
+        path.chmod(0o600)
+        try:
+            load_private_key(path, PASSPHRASE)
+            outcomes["read"] += 1
+        except KeyFileError as error:
+            outcomes[error.code] += 1
+    assert {"key-encryption", "key-unreadable"} <= set(outcomes), "changes reached every stage"
+    assert outcomes["read"] < 60
 
 
 # --- secrets ---------------------------------------------------------------------------------------------
