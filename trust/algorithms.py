@@ -295,9 +295,12 @@ class AlgorithmPolicy:
         return dict(self.sunsets)
 
     @cached_property
-    def _kinds_that_end(self) -> frozenset[KeyKind]:
-        """The kinds of key that the table lists at all."""
-        return frozenset(sunset.kind for sunset in self.key_sunsets)
+    def _key_ends(self) -> dict[KeyKind, list[KeySunset]]:
+        """The keys' ends by kind, the earliest first."""
+        ends: dict[KeyKind, list[KeySunset]] = {}
+        for sunset in sorted(self.key_sunsets, key=lambda sunset: sunset.end):
+            ends.setdefault(sunset.kind, []).append(sunset)
+        return ends
 
     def sunset(self, digest: DigestAlgorithm) -> datetime | None:
         """From when on the digest is refused in signatures; None while no end is set."""
@@ -305,10 +308,10 @@ class AlgorithmPolicy:
 
     def key_sunset(self, strength: KeyStrength) -> datetime | None:
         """From when on such a key is refused; None while no end is set."""
-        if strength.kind not in self._kinds_that_end:
-            return None
-        ends = [s.end for s in self.key_sunsets if s.kind is strength.kind and strength.bits < s.below_bits]
-        return min(ends, default=None)
+        for sunset in self._key_ends.get(strength.kind, ()):
+            if strength.bits < sunset.below_bits:
+                return sunset.end
+        return None
 
 
 DEFAULT_ALGORITHM_POLICY = AlgorithmPolicy()
