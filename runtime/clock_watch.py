@@ -92,7 +92,7 @@ class WatchedClock:
         self._read = read
         self._start = read()
         self._disagreed_at: timedelta | None = None
-        self._told = ClockHealth.HEALTHY
+        self._told: ClockHealth | None = None
         self._lock = threading.Lock()
         self._judge(self._start)
 
@@ -118,13 +118,18 @@ class WatchedClock:
                 self._disagreed_at = reading.running
             changed = verdict.health is not self._told
             self._told = verdict.health
-        healthy = verdict.health is ClockHealth.HEALTHY
-        metrics.observe_clock(healthy=healthy, step=verdict.step)
         if changed:
-            _LOG.log(
-                logging.WARNING if healthy else logging.ERROR,
-                "the clock is %s: it moved by %.3f s since this process began",
-                verdict.health.value,
-                verdict.step.total_seconds(),
-            )
+            _tell(verdict)
         return verdict
+
+
+def _tell(verdict: ClockVerdict) -> None:
+    """Tell the log and the figures what is thought of the clock now."""
+    healthy = verdict.health is ClockHealth.HEALTHY
+    metrics.observe_clock(healthy=healthy, step=verdict.step)
+    _LOG.log(
+        logging.INFO if healthy else logging.ERROR,
+        "the clock is %s: it moved by %.3f s since this process began",
+        verdict.health.value,
+        verdict.step.total_seconds(),
+    )

@@ -43,6 +43,10 @@ class AuditError(RuntimeServiceError):
     """The audit log cannot be written or does not verify."""
 
 
+class FetchError(RuntimeServiceError):
+    """Something could not be fetched, or must not be."""
+
+
 class ClockError(RuntimeServiceError):
     """The machine's clock is not to be believed; nothing is dated by it until an operator has looked."""
 

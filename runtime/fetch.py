@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import ssl
 import threading
@@ -19,30 +18,23 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
 
 from runtime.address import Address, Network, is_allowed
-from runtime.errors import RuntimeServiceError
+from runtime.errors import FetchError
 from runtime.settings import ServiceSettings
+from runtime.target import Target, read_url
+
+__all__ = ["FetchError", "FetchLimits", "FetchPolicy", "Fetched", "Fetcher", "Resolver", "resolve"]
 
 Resolver = Callable[[str, int], list[str]]
 
 _DEFAULT_TIMEOUT_SECONDS = 10.0
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_MAXIMUM_URL_LENGTH = 2048
 _MAXIMUM_ADDRESSES = 4
 _CHUNK_BYTES = 64 * 1024
-# What a host and a path may consist of; anything else must have been percent-encoded or is an attack.
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9.])?|[0-9A-Fa-f:.]+")
-_TARGET = re.compile(r"[!-~]*")
-
-
-class FetchError(RuntimeServiceError):
-    """Something could not be fetched, or must not be."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,14 @@ class FetchPolicy:
     maximum_bytes: int = 32 * 1024 * 1024
     timeout: float = _DEFAULT_TIMEOUT_SECONDS
     trust_anchors: Path | None = None
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """How much one fetch may bring, and how many seconds it may take in all."""
+
+    maximum_bytes: int
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -72,23 +72,6 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A URL taken apart."""
-
-    url: str
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    @property
-    def host_header(self) -> str:
-        """The Host field: as in the URL (RFC 9110 7.2)."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -117,10 +100,10 @@ class Fetcher:
         )
 
     def get(
-        self, url: str, headers: Mapping[str, str] | None = None, *, maximum_bytes: int | None = None
+        self, url: str, headers: Mapping[str, str] | None = None, *, limits: FetchLimits | None = None
     ) -> Fetched:
-        """Fetch a URL; `maximum_bytes` replaces the policy's bound."""
-        return self._fetch(_Request("GET", url, headers or {}), maximum_bytes)
+        """Fetch a URL; `limits` replace the policy's."""
+        return self._fetch(_Request("GET", url, headers or {}), limits)
 
     def post(
         self,
@@ -129,22 +112,22 @@ class Fetcher:
         content_type: str,
         headers: Mapping[str, str] | None = None,
         *,
-        maximum_bytes: int | None = None,
+        limits: FetchLimits | None = None,
     ) -> Fetched:
-        """Send a body to a URL and fetch the answer; `maximum_bytes` replaces the policy's bound."""
+        """Send a body to a URL and fetch the answer; `limits` replace the policy's."""
         fields = {**(headers or {}), "Content-Type": content_type}
-        return self._fetch(_Request("POST", url, fields, body), maximum_bytes)
+        return self._fetch(_Request("POST", url, fields, body), limits)
 
-    def _fetch(self, request: _Request, maximum_bytes: int | None) -> Fetched:
-        """Do the whole fetch within the policy's time."""
+    def _fetch(self, request: _Request, limits: FetchLimits | None) -> Fetched:
+        """Do the whole fetch within its time."""
         url = request.url
-        bound = self._policy.maximum_bytes if maximum_bytes is None else maximum_bytes
-        deadline = time.monotonic() + self._policy.timeout
-        target = _read_url(url)
+        limits = limits or FetchLimits(self._policy.maximum_bytes, self._policy.timeout)
+        deadline = time.monotonic() + limits.timeout
+        target = read_url(url)
         connection = self._connect(target, self._allowed_addresses(target, deadline), deadline)
         with connection, _Watchdog(connection, deadline) as watchdog:
             try:
-                fetched = _converse(connection, target, request, bound)
+                fetched = _converse(connection, target, request, limits.maximum_bytes)
             except (HTTPError, HTTPException, OSError, ValueError) as error:
                 if watchdog.expired:
                     raise _too_slow(url) from error
@@ -153,7 +136,7 @@ class Fetcher:
                 raise _too_slow(url)
             return fetched
 
-    def _allowed_addresses(self, target: _Target, deadline: float) -> list[Address]:
+    def _allowed_addresses(self, target: Target, deadline: float) -> list[Address]:
         """Resolve once and keep the addresses the policy allows."""
         names = _within(deadline, lambda: self._resolver(target.host, target.port), target.url)
         addresses = [ipaddress.ip_address(name.partition("%")[0]) for name in names]
@@ -166,7 +149,7 @@ class Fetcher:
             )
         return allowed[:_MAXIMUM_ADDRESSES]
 
-    def _connect(self, target: _Target, addresses: list[Address], deadline: float) -> _Connection:
+    def _connect(self, target: Target, addresses: list[Address], deadline: float) -> _Connection:
         """Connect to the first address that answers."""
         problem: Exception | None = None
         for address in addresses:
@@ -192,7 +175,7 @@ class Fetcher:
             f"{target.url}: no connection ({problem}); try again later", code="fetch-unreachable"
         ) from problem
 
-    def _open(self, target: _Target, address: str, timeout: float) -> HTTPConnection:
+    def _open(self, target: Target, address: str, timeout: float) -> HTTPConnection:
         """Make the connection object for one address; the name stays in SNI, Host and certificate check."""
         if target.scheme == "http":
             return HTTPConnection(address, target.port, timeout=timeout)
@@ -260,7 +243,7 @@ class _Watchdog:
         self._connection.cut()
 
 
-def _converse(connection: _Connection, target: _Target, request: _Request, maximum_bytes: int) -> Fetched:
+def _converse(connection: _Connection, target: Target, request: _Request, maximum_bytes: int) -> Fetched:
     """Send the request and read the answer, bounded in bytes."""
     sent = {
         **request.headers,
@@ -281,32 +264,6 @@ def _converse(connection: _Connection, target: _Target, request: _Request, maxim
             raise FetchError(f"{target.url}: larger than {maximum_bytes} bytes", code="fetch-too-large")
     received = {name.lower(): value for name, value in response.headers.items()}
     return Fetched(response.status, bytes(content), received)
-
-
-def _read_url(url: str) -> _Target:
-    """Take a URL apart; raise FetchError for anything but a plain http or https address."""
-    if len(url) > _MAXIMUM_URL_LENGTH or not _TARGET.fullmatch(url) or "\\" in url:
-        raise _bad_url(url, "too long, or with characters that an address cannot have")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _bad_url(url, "not an address") from None
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise _bad_url(url, "only http and https are fetched")
-    if parts.username is not None or parts.password is not None:
-        raise _bad_url(url, "an address must not carry credentials")
-    host = (parts.hostname or "").rstrip(".")
-    if not _HOST.fullmatch(host) or port == 0:
-        raise _bad_url(url, "the host or the port is malformed")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Target(url, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], path)
-
-
-def _bad_url(url: str, why: str) -> FetchError:
-    """Make the error for an address that is not fetched; credentials in it are not repeated."""
-    shown = re.sub(r"//[^/@]*@", "//…@", url[:200])
-    return FetchError(f"{shown!r} is not fetched: {why}", code="fetch-url")
 
 
 def _too_slow(url: str) -> FetchError:

@@ -34,8 +34,6 @@ from trust.path import RevocationEvidence
 __all__ = ["EVIDENCE_POLICIES", "EvidencePurpose", "RevocationFetchPolicy", "RevocationFetcher"]
 
 _LOG = logging.getLogger(__name__)
-# Somebody is waiting for the page meanwhile.
-_TIMEOUT_SECONDS = 4.0
 _MAXIMUM_CRL_ISSUERS = 8
 _MAXIMUM_SIGNERS = 4096
 
@@ -73,7 +71,7 @@ class RevocationFetcher:
         """Make the fetcher of a service: its network policy, its authorities."""
         anchors = load_pem_certificates(settings.trust_anchors.read_bytes())
         intermediates = load_pem_certificates(settings.intermediates.read_bytes())
-        fetcher = Fetcher.from_settings(settings, timeout=_TIMEOUT_SECONDS)
+        fetcher = Fetcher.from_settings(settings)
         return cls(fetcher, (*anchors, *intermediates), policy)
 
     def evidence_for(self, certificates: Sequence[Certificate], at: datetime) -> RevocationEvidence:

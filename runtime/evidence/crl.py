@@ -9,7 +9,7 @@ is older or forged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,17 +26,19 @@ from runtime.evidence.download import (
     fetchable,
 )
 from runtime.evidence.policy import RevocationFetchPolicy
-from runtime.fetch import Fetcher
+from runtime.fetch import Fetcher, FetchLimits
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, load_crl
 from trust.errors import TrustError
-from trust.extensions import uris_of
+from trust.extensions import DistributionPoint, uris_of
 from trust.names import names_match
 
 _LOG = logging.getLogger(__name__)
 _KIND = "crl"
-_MAXIMUM_BYTES = 64 * 1024 * 1024
+# A list of a million entries has some 40 MB; it is mostly fetched in the background.
+_LIMITS = FetchLimits(maximum_bytes=64 * 1024 * 1024, timeout=15.0)
 _MAXIMUM_CRLS = 64
+_MAXIMUM_POINTS = 8
 # However short-lived a server calls its list: a thousand logins a second must not ask it a thousand times.
 _SHORTEST_REFRESH = timedelta(seconds=5)
 
@@ -61,7 +63,7 @@ class CRLSource:
         in_background: InBackground,
         authorities: Sequence[Certificate],
     ) -> None:
-        self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
+        self._download = Downloader(fetcher, backoff, _KIND, _LIMITS)
         self._policy = policy
         self._authorities = authorities
         self._crls: FreshCache[_Held | None] = FreshCache(
@@ -70,16 +72,27 @@ class CRLSource:
 
     def crls_about(self, certificate: Certificate, at: datetime) -> list[CertificateRevocationList]:
         """Return the CRLs of the certificate's distribution points, indirect ones too, and their deltas."""
-        complete = self._lists(certificate.crl_urls, at)
+        complete = self._lists(certificate.distribution_points, at)
         # RFC 5280 4.2.1.15, 5.2.6: the certificate or the complete list says where the delta is.
-        points = [certificate.freshest_crl, *(held.crl.freshest_crl for held in complete if held.authentic)]
-        urls = (url for listed in points for url in uris_of(listed))
-        return [held.crl for held in (*complete, *self._lists(urls, at))]
+        points = [*certificate.freshest_crl]
+        points += [point for held in complete if held.authentic for point in held.crl.freshest_crl]
+        deltas = self._lists(tuple(dict.fromkeys(points)), at)
+        return [held.crl for held in (*complete, *deltas)]
 
-    def _lists(self, urls: Iterable[str], at: datetime) -> list[_Held]:
-        """The lists at these addresses, those that can be had."""
-        found = (self._crls.get(url, at, partial(self._fetch, url, at)) for url in fetchable(urls))
-        return [held for held in found if held is not None]
+    def _lists(self, points: Sequence[DistributionPoint], at: datetime) -> list[_Held]:
+        """The lists of the distribution points, those that can be had.
+
+        The addresses of one point are equivalent (RFC 5280 4.2.1.13): after a good list the others rest.
+        """
+        found: list[_Held] = []
+        for point in points[:_MAXIMUM_POINTS]:
+            for url in fetchable(uris_of([point])):
+                held = self._crls.get(url, at, partial(self._fetch, url, at))
+                if held is not None:
+                    found.append(held)
+                    if held.authentic and _is_current(held.crl, at):
+                        break
+        return found
 
     def _fetch(self, url: str, at: datetime) -> Fresh[_Held | None]:
         """Fetch one list; when that fails the last one serves on while it is current."""

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from runtime import metrics
-from runtime.errors import RuntimeServiceError
+from runtime.errors import FetchError, RuntimeServiceError
 from runtime.evidence.backoff import Backoff
-from runtime.fetch import Fetched, Fetcher, FetchError
+from runtime.fetch import Fetched, Fetcher, FetchLimits
 
 # What says something of the host, not of one address on it: the next address there would fail alike.
 _HOST_FAILURES = frozenset(("fetch-unreachable", "fetch-timeout", "fetch-unresolved", "fetch-tls"))
@@ -86,11 +86,11 @@ class Download:
 class Downloader:
     """Fetches resources for one kind of evidence."""
 
-    def __init__(self, fetcher: Fetcher, backoff: Backoff, kind: str, maximum_bytes: int) -> None:
+    def __init__(self, fetcher: Fetcher, backoff: Backoff, kind: str, limits: FetchLimits) -> None:
         self._fetcher = fetcher
         self._backoff = backoff
         self._kind = kind
-        self._maximum_bytes = maximum_bytes
+        self._limits = limits
 
     def get(
         self, url: str, at: datetime, validators: Validators = NO_VALIDATORS, *, resource: str = ""
@@ -102,7 +102,7 @@ class Downloader:
         fetched = self._attempt(
             resource or url,
             at,
-            lambda: self._fetcher.get(url, validators.conditions, maximum_bytes=self._maximum_bytes),
+            lambda: self._fetcher.get(url, validators.conditions, limits=self._limits),
         )
         not_modified = fetched.status == HTTPStatus.NOT_MODIFIED
         if fetched.status != HTTPStatus.OK and not (not_modified and validators.conditions):
@@ -118,7 +118,7 @@ class Downloader:
         fetched = self._attempt(
             url,
             at,
-            lambda: self._fetcher.post(url, body, content_type, maximum_bytes=self._maximum_bytes),
+            lambda: self._fetcher.post(url, body, content_type, limits=self._limits),
         )
         if fetched.status != HTTPStatus.OK:
             raise self._status_error(url, fetched, at)

@@ -17,7 +17,7 @@ from runtime.errors import RuntimeServiceError
 from runtime.evidence.backoff import Backoff
 from runtime.evidence.download import Downloader, fetchable
 from runtime.evidence.policy import IssuerBudget
-from runtime.fetch import Fetcher
+from runtime.fetch import Fetcher, FetchLimits
 from trust.algorithms import verify_signature
 from trust.certificate import Certificate
 from trust.certs_only import load_certificates
@@ -26,7 +26,7 @@ from trust.names import names_match
 
 _LOG = logging.getLogger(__name__)
 _KIND = "issuer"
-_MAXIMUM_BYTES = 256 * 1024
+_LIMITS = FetchLimits(maximum_bytes=256 * 1024, timeout=4.0)
 _MAXIMUM_RESOURCES = 256
 # CA certificates change rarely; a server may say that they do so more often.
 _LONGEST_KEPT = timedelta(hours=12)
@@ -42,7 +42,7 @@ class IssuerSource:
         self, fetcher: Fetcher, budget: IssuerBudget, backoff: Backoff, in_background: InBackground
     ) -> None:
         self.budget = budget
-        self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
+        self._download = Downloader(fetcher, backoff, _KIND, _LIMITS)
         self._kept: FreshCache[tuple[Certificate, ...]] = FreshCache(
             _MAXIMUM_RESOURCES, in_background, partial(metrics.observe_stale, _KIND)
         )

@@ -15,7 +15,7 @@ from runtime.errors import RuntimeServiceError
 from runtime.evidence.backoff import Backoff
 from runtime.evidence.download import Downloader, EvidenceError, fetchable
 from runtime.evidence.policy import RevocationFetchPolicy
-from runtime.fetch import Fetcher
+from runtime.fetch import Fetcher, FetchLimits
 from trust.certificate import Certificate
 from trust.encoding.ocsp import OCSPResponseStatus, encode_cert_id, encode_ocsp_request
 from trust.errors import TrustError
@@ -28,7 +28,8 @@ _REQUEST_TYPE = "application/ocsp-request"
 _NONCE_BYTES = 32
 # RFC 5019 5: a GET is used when the whole request is at most this long, so that caches may answer.
 _MAXIMUM_GET_LENGTH = 255
-_MAXIMUM_BYTES = 256 * 1024
+# Somebody is waiting for the page meanwhile.
+_LIMITS = FetchLimits(maximum_bytes=256 * 1024, timeout=4.0)
 _MAXIMUM_ANSWERS = 20_000
 # What a responder says of itself, not of one certificate: the next question would be answered alike.
 _RESPONDER_FAILURES = frozenset((OCSPResponseStatus.INTERNAL_ERROR, OCSPResponseStatus.TRY_LATER))
@@ -44,7 +45,7 @@ class OCSPSource:
         backoff: Backoff,
         in_background: InBackground,
     ) -> None:
-        self._download = Downloader(fetcher, backoff, _KIND, _MAXIMUM_BYTES)
+        self._download = Downloader(fetcher, backoff, _KIND, _LIMITS)
         self._policy = policy
         self._answers: FreshCache[OCSPResponse | None] = FreshCache(
             _MAXIMUM_ANSWERS, in_background, partial(metrics.observe_stale, _KIND)

@@ -612,6 +612,18 @@ def test_the_list_of_another_issuer_is_fetched_from_its_distribution_point(world
     assert world.responder.count("crl") == 1
 
 
+def test_of_the_addresses_of_one_point_the_first_that_has_a_good_list_is_enough(world: World) -> None:
+    """RFC 5280 4.2.1.13: several names of one distribution point lead to the same list."""
+    urls = [f"http://127.0.0.1:1/{number}.crl" for number in range(2)]
+    urls += [f"{world.url}/crl/issuing", f"{world.url}/crl/issuing-again"]
+    names = [x509.UniformResourceIdentifier(url) for url in urls]
+    points = x509.CRLDistributionPoints([x509.DistributionPoint(names, None, None, None)])
+    kind = CertificateKind.CITIZEN_AUTHENTICATION
+    card = read(world.authority.issue(kind, PURPOSE, extensions=[(points, False)]))
+    assert len(world.fetcher().evidence_for([card], world.now).crls) == 1
+    assert world.responder.count("crl") == 1
+
+
 # --- delta lists ---
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from runtime.address import is_allowed
-from runtime.fetch import Fetcher, FetchError, FetchPolicy
+from runtime.fetch import Fetcher, FetchError, FetchLimits, FetchPolicy
 from tests.runtime.authority import PASSPHRASE, Authority
 from trust.profile_policy import CertificateKind
 
@@ -193,8 +193,8 @@ def test_not_modified_is_an_answer_and_no_redirect() -> None:
 def test_a_fetch_may_be_bounded_more_closely_than_the_policy() -> None:
     with serving(answering("200 OK", b"x" * 1000)) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        assert code_of(lambda: fetcher().get(url, maximum_bytes=999)) == "fetch-too-large"
-        assert len(fetcher().get(url, maximum_bytes=1000).body) == 1000
+        assert code_of(lambda: fetcher().get(url, limits=FetchLimits(999, 5.0))) == "fetch-too-large"
+        assert len(fetcher().get(url, limits=FetchLimits(1000, 5.0)).body) == 1000
 
 
 def test_private_addresses_among_public_ones_are_not_tried() -> None:
