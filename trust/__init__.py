@@ -9,8 +9,10 @@ Reading order: `errors`, `vocabulary`, `status`, `signer`, `encoding.der`; then 
 `identifiers`, `profile_policy`; the writers `encoding.general_names`, `.extensions`,
 `.subordinate_extensions`, `.certificate`, `.request`, `.crl`, `.ocsp`, `.cms`, `.timestamp`; keys
 and the readers `sm2` (`libcrypto`, `sm2_self_test`), `public_key`, `digest`, `pss`, `algorithms`,
-`extensions`, `certificate`; then validation: `report`, `validation_inputs`, `budget`, `path`,
-`path_builder`, `path_run`, `path_steps`, `policy`, `constraints`, and the status of a certificate:
-`revocation`, `revocation_check`, `crl`, `crl_check`, `ocsp`, `ocsp_response`; and the messages made of
-them: `signed_attributes`, `cms`, `approval`, `timestamp`, `card_token`; `report_form` writes reports out.
+`general_names`, `name_constraints`, `extensions`, `certificate`; then validation: `report`,
+`validation_inputs`, `budget`, `path`, `path_builder`, `path_run`, `path_steps`, `policy`, `constraints`,
+`subtrees`, `conformance`, and the status of a certificate: `revocation`, `revocation_evidence`,
+`revocation_check`, `crl`, `crl_entries`, `crl_check`, `crl_status`, `ocsp`, `ocsp_response`; and the messages
+made of them: `signed_attributes`, `cms`, `approval`, `timestamp`, `card_token`; `report_form` writes reports
+out.
 """

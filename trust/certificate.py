@@ -21,19 +21,17 @@ from trust.encoding.der import DerError, Element, Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
 from trust.errors import TrustError
 from trust.extensions import (
-    AlternativeNames,
     AuthorityKeyIdentifier,
     BasicConstraints,
     DistributionPoint,
-    GeneralName,
-    GeneralNameKind,
-    NameConstraints,
     PolicyConstraints,
     ReadExtension,
     read_extension,
     uris_of,
 )
+from trust.general_names import AlternativeNames, GeneralName, GeneralNameKind
 from trust.keeping import kept
+from trust.name_constraints import NameConstraints
 from trust.names import NameAttribute, decode_name, decode_relative_names, name_to_text, names_match
 from trust.vocabulary import AccessMethod, ExtensionOID
 

@@ -14,7 +14,8 @@ from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
-from trust.extensions import GeneralName, GeneralNameKind, NameConstraints
+from trust.general_names import GeneralName, GeneralNameKind
+from trust.name_constraints import NameConstraints
 from trust.names import NameAttribute, decode_relative_names
 from trust.subtrees import ConstraintError, Subtrees, index_subtrees, parse_name
 from trust.vocabulary import SMTP_UTF8_MAILBOX

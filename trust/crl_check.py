@@ -13,7 +13,8 @@ from trust.crl_entries import serial_key
 from trust.crl_extensions import IssuingDistributionPoint
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
-from trust.extensions import DistributionPoint, GeneralName, GeneralNameKind, read_alternative_names
+from trust.extensions import DistributionPoint
+from trust.general_names import GeneralName, GeneralNameKind, read_alternative_names
 from trust.names import canonical_name, names_match
 from trust.status import CertStatus, CRLReason
 from trust.vocabulary import ExtensionOID

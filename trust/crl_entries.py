@@ -19,7 +19,7 @@ from trust.crl_extensions import CRLError, read_date
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
-from trust.extensions import GeneralNameKind, read_general_names
+from trust.general_names import GeneralNameKind, read_general_names
 from trust.names import canonical_name, names_match
 from trust.status import CRLReason
 from trust.vocabulary import ExtensionOID

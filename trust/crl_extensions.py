@@ -8,7 +8,8 @@ from datetime import datetime
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader
 from trust.errors import TrustError
-from trust.extensions import GeneralName, read_distribution_point_name, read_true
+from trust.extensions import read_distribution_point_name, read_true
+from trust.general_names import GeneralName
 
 # RFC 5280 5.2.3: readers handle twenty octets, writers must not use more.
 MAXIMUM_NUMBER_OCTETS = 20

@@ -6,55 +6,26 @@ says. Nothing is interpreted here; the rules that use the values are in path.py,
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.encoding.extensions import Extension, KeyUsage
-from trust.internet_names import parse_host, parse_mailbox
+from trust.general_names import (
+    GeneralName,
+    GeneralNameKind,
+    read_alternative_names,
+    read_general_name,
+    read_general_names,
+)
 from trust.keeping import kept
+from trust.name_constraints import read_name_constraints
 from trust.vocabulary import ExtensionOID
 
-MAXIMUM_GENERAL_NAMES = 4096
 # Policies, purposes, distribution points, locations: honest certificates have a handful.
 MAXIMUM_ENTRIES = 1000
-
-
-class GeneralNameKind(IntEnum):
-    """The alternatives of GeneralName, by context tag (RFC 5280 4.2.1.6)."""
-
-    OTHER = 0
-    EMAIL = 1
-    DNS = 2
-    X400 = 3
-    DIRECTORY = 4
-    EDI_PARTY = 5
-    URI = 6
-    IP = 7
-    REGISTERED_ID = 8
-
-
-_CONSTRUCTED_KINDS = frozenset(
-    (GeneralNameKind.OTHER, GeneralNameKind.X400, GeneralNameKind.DIRECTORY, GeneralNameKind.EDI_PARTY)
-)
-_TEXT_KINDS = frozenset((GeneralNameKind.EMAIL, GeneralNameKind.DNS, GeneralNameKind.URI))
-
-
-@dataclass(frozen=True)
-class GeneralName:
-    """One GeneralName: its kind and its content octets (for a directory name, the DER Name)."""
-
-    kind: GeneralNameKind
-    value: bytes
-
-    @property
-    def text(self) -> str:
-        """The content as ASCII; only for e-mail, DNS and URI names, which were checked when read."""
-        return self.value.decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -83,14 +54,6 @@ class PolicyConstraints:
 
 
 @dataclass(frozen=True)
-class NameConstraints:
-    """RFC 5280 4.2.1.10: the subtrees that names below must be in (none: it does not say), and must not."""
-
-    permitted: tuple[GeneralName, ...]
-    excluded: tuple[GeneralName, ...]
-
-
-@dataclass(frozen=True)
 class DistributionPoint:
     """RFC 5280 4.2.1.13: where, for which reasons and by whom revocation is published."""
 
@@ -98,76 +61,6 @@ class DistributionPoint:
     relative_name: bytes
     reasons: frozenset[int] | None
     crl_issuer: tuple[GeneralName, ...]
-
-
-@dataclass(frozen=True)
-class AlternativeNames:
-    """RFC 5280 4.2.1.6: the subject's other names, by kind."""
-
-    names: tuple[GeneralName, ...] = ()
-
-    def of_kind(self, kind: GeneralNameKind) -> tuple[GeneralName, ...]:
-        """The names of one kind, in order."""
-        return tuple(name for name in self.names if name.kind is kind)
-
-    @property
-    def dns(self) -> tuple[str, ...]:
-        """DNS names."""
-        return tuple(name.text for name in self.of_kind(GeneralNameKind.DNS))
-
-    @property
-    def uri(self) -> tuple[str, ...]:
-        """URIs."""
-        return tuple(name.text for name in self.of_kind(GeneralNameKind.URI))
-
-    @property
-    def email(self) -> tuple[str, ...]:
-        """E-mail addresses."""
-        return tuple(name.text for name in self.of_kind(GeneralNameKind.EMAIL))
-
-    @property
-    def ip(self) -> tuple[str, ...]:
-        """IP addresses, as text."""
-        return tuple(str(ipaddress.ip_address(name.value)) for name in self.of_kind(GeneralNameKind.IP))
-
-
-# --- names -----------------------------------------------------------------------------------------------
-
-
-def read_general_name(reader: Reader) -> GeneralName:
-    """The next GeneralName; text kinds must be ASCII, a directory name must hold one Name."""
-    tag, content, _ = reader.read_any()
-    number = tag & 0x1F
-    if tag & 0xC0 != 0x80 or number > GeneralNameKind.REGISTERED_ID:
-        raise DerError("this is not a GeneralName", code="general-name", clause="RFC 5280 4.2.1.6")
-    kind = GeneralNameKind(number)
-    if bool(tag & 0x20) != (kind in _CONSTRUCTED_KINDS):
-        raise DerError("a GeneralName with the wrong form", code="general-name", clause="RFC 5280 4.2.1.6")
-    if kind in _TEXT_KINDS and not content.isascii():
-        raise DerError("a name that must be ASCII is not", code="general-name", clause="RFC 5280 4.2.1.6")
-    if kind is GeneralNameKind.DIRECTORY:
-        der.read_sequence(content)
-    return GeneralName(kind, content)
-
-
-def read_general_names(reader: Reader) -> tuple[GeneralName, ...]:
-    """GeneralNames: one or more, all that the reader holds."""
-    names: list[GeneralName] = []
-    while not reader.at_end:
-        names.append(read_general_name(reader))
-        if len(names) > MAXIMUM_GENERAL_NAMES:
-            raise DerError(f"more than {MAXIMUM_GENERAL_NAMES} names", code="too-many-names")
-    if not names:
-        raise DerError("an empty list of names", code="general-name", clause="RFC 5280 4.2.1.6")
-    return tuple(names)
-
-
-def read_alternative_names(value: bytes) -> AlternativeNames:
-    """SubjectAltName or IssuerAltName (RFC 5280 4.2.1.6, 4.2.1.7)."""
-    names = AlternativeNames(read_general_names(der.read_sequence(value)))
-    if any(len(name.value) not in (4, 16) for name in names.of_kind(GeneralNameKind.IP)):
-        raise DerError("an IP address of wrong length", code="general-name", clause="RFC 5280 4.2.1.6")
-    return names
 
 
 def _check_entries(entries: Sized) -> None:
@@ -303,68 +196,6 @@ def read_skip_certificates(value: bytes) -> int:
             "inhibitAnyPolicy holds no count", code="inhibit-any-policy", clause="RFC 5280 4.2.1.14"
         )
     return count
-
-
-def read_name_constraints(value: bytes) -> NameConstraints:
-    """NameConstraints, not empty (RFC 5280 4.2.1.10)."""
-    reader = der.read_sequence(value)
-    permitted = reader.enter_optional(der.context(0))
-    excluded = reader.enter_optional(der.context(1))
-    reader.finish()
-    if permitted is None and excluded is None:
-        raise DerError("empty name constraints", code="name-constraints", clause="RFC 5280 4.2.1.10")
-    return NameConstraints(_read_subtrees(permitted), _read_subtrees(excluded))
-
-
-def _read_subtrees(reader: Reader | None) -> tuple[GeneralName, ...]:
-    """GeneralSubtrees: bases only; minimum and maximum are not used within this profile."""
-    if reader is None:
-        return ()
-    bases: list[GeneralName] = []
-    while not reader.at_end:
-        subtree = reader.enter()
-        base = read_general_name(subtree)
-        # minimum is always 0, which DER does not write; maximum is always absent.
-        subtree.finish()
-        _check_base(base)
-        bases.append(base)
-    if not bases:
-        raise DerError("an empty list of subtrees", code="name-constraints", clause="RFC 5280 4.2.1.10")
-    return tuple(bases)
-
-
-def _check_base(base: GeneralName) -> None:
-    """A base is in the syntax of its form, or empty."""
-    if base.kind is GeneralNameKind.IP:
-        _check_mask(base.value)
-    if base.kind not in _TEXT_KINDS or not base.value:
-        return
-    text = base.text
-    if base.kind is GeneralNameKind.EMAIL and "@" in text:
-        known: object = parse_mailbox(text)
-    elif base.kind is GeneralNameKind.DNS:
-        # A leading period means something in mail and URIs only.
-        known = parse_host(text)
-    else:
-        known = parse_host(text.removeprefix("."))
-    if known is None:
-        raise DerError(
-            f"{text[:100]!r} is no subtree of {base.kind.name} names",
-            code="name-constraints",
-            clause="RFC 5280 4.2.1.10",
-        )
-
-
-def _check_mask(value: bytes) -> None:
-    """An address and a mask of the same length, the mask's ones in front (RFC 4632)."""
-    if len(value) not in (8, 32):
-        raise DerError(
-            "an address range of wrong length", code="name-constraints", clause="RFC 5280 4.2.1.10"
-        )
-    bits = len(value) * 4
-    inverted = ~int.from_bytes(value[len(value) // 2 :], "big") & ((1 << bits) - 1)
-    if inverted & (inverted + 1):
-        raise DerError("an address mask with holes", code="name-constraints", clause="RFC 4632 3.1")
 
 
 def read_access_locations(value: bytes) -> tuple[tuple[str, GeneralName], ...]:

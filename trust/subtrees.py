@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from trust.errors import TrustError
-from trust.extensions import GeneralName, GeneralNameKind
+from trust.general_names import GeneralName, GeneralNameKind
 from trust.internet_names import Host, parse_host, parse_mailbox, uri_host
 from trust.names import canonical_name
 

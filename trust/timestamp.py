@@ -17,7 +17,8 @@ from trust.digest import MESSAGE_DIGESTS, DigestAlgorithm, parse_digest_algorith
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
-from trust.extensions import read_general_name, read_true
+from trust.extensions import read_true
+from trust.general_names import read_general_name
 from trust.path import ValidationInputs, validate_path
 from trust.report import PathReport
 from trust.vocabulary import ExtendedKeyUsage, ExtensionOID
