@@ -7,7 +7,7 @@ import sys
 
 from bench.harness import machine, report
 
-BENCHES = ("certificate", "crl", "fetch", "keys", "ocsp", "path", "sm2", "timestamp")
+BENCHES = ("certificate", "crl", "fetch", "keys", "ocsp", "path", "revocation", "sm2", "timestamp")
 
 
 def main(names: list[str]) -> int:

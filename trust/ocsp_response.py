@@ -260,17 +260,23 @@ def _read_answer(data: bytes, element: Element) -> OCSPAnswer:
     if optional and optional[0][0] == _CONTEXT_0:
         next_update = _read_date_alone(_content(data, optional.pop(0)))
     status, revoked_at, reason = _read_status(data, certificate_status)
-    extensions = _read_extensions(data, optional)
-    return OCSPAnswer(
+    answer = OCSPAnswer(
         read_cert_id(data, cert_id),
         status,
         _read_time(_content(data, this_update)),
         next_update,
         revoked_at,
         reason,
-        _critical(extensions),
-        _read_date(extensions, ExtensionOID.INVALIDITY_DATE),
-        _read_date(extensions, ExtensionOID.OCSP_ARCHIVE_CUTOFF),
+    )
+    return _with_extensions(answer, _read_extensions(data, optional)) if optional else answer
+
+
+def _with_extensions(answer: OCSPAnswer, extensions: dict[str, Extension]) -> OCSPAnswer:
+    """The answer with what its singleExtensions say (RFC 6960 4.4)."""
+    return answer._replace(
+        critical_extensions=_critical(extensions),
+        invalid_since=_read_date(extensions, ExtensionOID.INVALIDITY_DATE),
+        archive_cutoff=_read_date(extensions, ExtensionOID.OCSP_ARCHIVE_CUTOFF),
     )
 
 
