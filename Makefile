@@ -42,7 +42,7 @@ test: lint ## What CI runs: lint, then every test
 
 test-fast: venv ## The tests that take moments and need no other program
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q \
-		-m "not slow and not pcsc and not browser and not foreign and not postgres" $(ARGS)
+		-m "not slow and not pcsc and not browser and not foreign and not postgres and not softhsm" $(ARGS)
 
 lint: venv ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

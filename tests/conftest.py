@@ -24,7 +24,7 @@ POSTGRES_URL = "postgresql+psycopg://postgres@127.0.0.1:5432"
 # A fixed slice of every fuzz: the same cases on every machine, so that a red run can be repeated.
 settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("fixed")
-GUARDED_MARKERS = ("pcsc", "browser", "foreign", "postgres")
+GUARDED_MARKERS = ("pcsc", "browser", "foreign", "postgres", "softhsm")
 
 
 def _missing_pcsc() -> str:
@@ -38,6 +38,11 @@ def _missing_browser() -> str:
 
 def _missing_foreign() -> str:
     programs = [name for name in ("openssl", "pdfsig", "certutil", "certtool") if _which(name) is None]
+    return f"not installed: {', '.join(programs)}" if programs else ""
+
+
+def _missing_softhsm() -> str:
+    programs = [name for name in ("softhsm2-util", "pkcs11-tool") if _which(name) is None]
     return f"not installed: {', '.join(programs)}" if programs else ""
 
 
@@ -56,6 +61,7 @@ _CHECKS = {
     "browser": _missing_browser,
     "foreign": _missing_foreign,
     "postgres": _missing_postgres,
+    "softhsm": _missing_softhsm,
 }
 
 

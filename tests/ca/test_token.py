@@ -27,6 +27,8 @@ from tests.runtime.authority import free_port
 from tests.softhsm import SoftHSM
 from trust.certificate import Certificate
 
+pytestmark = pytest.mark.softhsm
+
 KEY_FILE = 'issuing_key = "ca/keys/issuing.p8"'
 START_SECONDS = 60.0
 

@@ -91,8 +91,11 @@ def key_in(place, folder):
 
 @pytest.fixture(
     scope="module",
-    params=[(KeyAlgorithm.P256, FILE), (KeyAlgorithm.RSA3072, FILE), (KeyAlgorithm.P256, TOKEN)],
-    ids="-".join,
+    params=[
+        pytest.param((KeyAlgorithm.P256, FILE), id="p256-file"),
+        pytest.param((KeyAlgorithm.RSA3072, FILE), id="rsa3072-file"),
+        pytest.param((KeyAlgorithm.P256, TOKEN), id="p256-token", marks=pytest.mark.softhsm),
+    ],
 )
 def town(request, tmp_path_factory):
     algorithm, place = request.param
@@ -103,7 +106,7 @@ def town(request, tmp_path_factory):
         town.close()
 
 
-@pytest.fixture(scope="module", params=[FILE, TOKEN])
+@pytest.fixture(scope="module", params=[FILE, pytest.param(TOKEN, marks=pytest.mark.softhsm)])
 def served(request, tmp_path_factory):
     """A town whose status service answers over HTTP."""
     folder = tmp_path_factory.mktemp("served")

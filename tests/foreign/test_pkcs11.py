@@ -30,7 +30,7 @@ from tests.softhsm import SoftHSM, run
 from trust.algorithms import verify_signature
 
 pytest_plugins = ("tests.pcscd_fixture",)
-pytestmark = pytest.mark.foreign
+pytestmark = [pytest.mark.foreign, pytest.mark.softhsm]
 
 DATA = b"signed on a token" * 100
 OPENSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"

@@ -24,6 +24,8 @@ from trust.algorithms import parse_algorithm, verify_signature
 from trust.errors import TrustError
 from trust.signer import Signer
 
+pytestmark = pytest.mark.softhsm
+
 DATA = b"what is signed" * 1000
 NOT_ON_TOKENS = [KeyAlgorithm.ML_DSA_65, KeyAlgorithm.SM2]
 ON_TOKENS = [algorithm for algorithm in KeyAlgorithm if algorithm not in NOT_ON_TOKENS]

@@ -199,6 +199,7 @@ def test_refuses_while_the_machines_clock_is_not_believed(tsa, clock):
     assert _actions(tsa) == ["timestamp-issued", "clock-stepped"]
 
 
+@pytest.mark.softhsm
 def test_refuses_while_the_token_with_its_key_is_away(tmp_path, town, clock, monkeypatch):
     """RFC 3161 2.4.2: the request cannot be handled due to system failure (25)."""
     hsm = SoftHSM(tmp_path / "hsm", monkeypatch)
