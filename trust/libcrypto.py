@@ -83,7 +83,10 @@ class Libcrypto:
         self._sm3 = library.EVP_MD_fetch(ffi.NULL, b"SM3", ffi.NULL)
         if self._sm3 == ffi.NULL:
             raise SM2Error(f"{LIBRARY} was built without SM3", code="sm2-unavailable")
-        self._template = self._own_key(self._decode(library.d2i_PUBKEY, _BASE_POINT))
+        try:
+            self._template = self._own_key(self._decode(library.d2i_PUBKEY, _BASE_POINT))
+        except SM2Error:
+            raise SM2Error(f"{LIBRARY} was built without SM2", code="sm2-unavailable") from None
 
     def sm3(self, data: bytes) -> bytes:
         """The SM3 digest of data (GB/T 32905)."""
@@ -218,7 +221,7 @@ class Libcrypto:
 
 
 def open_libcrypto() -> Libcrypto:
-    """Open the system's library; SM2Error when it is missing, too old or built without SM3."""
+    """Open the system's library; SM2Error when it is missing, too old or built without SM2 or SM3."""
     try:
         from cffi import FFI
 

@@ -262,6 +262,10 @@ class Altered:
         return self._changes.get(name) or getattr(self._real, name)
 
 
+def refuse(*_arguments):
+    raise SM2Error("refused", code="sm2-refused")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -269,8 +273,9 @@ class Altered:
         {"verify": lambda *_arguments: True},
         {"verify": lambda *_arguments: False},
         {"sign": lambda *_arguments: encode(R, S)},
+        {"load_public_key": refuse},
     ],
-    ids=["digest", "accepts all", "refuses all", "signs the same"],
+    ids=["digest", "accepts all", "refuses all", "signs the same", "knows no key"],
 )
 def test_a_library_that_fails_its_self_test(changes):
     run_self_test(Altered())
@@ -279,6 +284,12 @@ def test_a_library_that_fails_its_self_test(changes):
 
 def test_an_old_library_is_refused(monkeypatch):
     monkeypatch.setattr(trust.libcrypto, "_OLDEST_VERSION", 0xF0000000)
+    assert code_of(open_libcrypto) == "sm2-unavailable"
+
+
+def test_a_library_without_sm2_is_refused(monkeypatch):
+    """A build option of OpenSSL (no-sm2); here another curve's key stands for it."""
+    monkeypatch.setattr(trust.libcrypto, "_BASE_POINT", spki(new_key("p256")))
     assert code_of(open_libcrypto) == "sm2-unavailable"
 
 
