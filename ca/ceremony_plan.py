@@ -9,6 +9,7 @@ from ca.errors import CeremonyError
 from ca.officers import OfficerRole, check_roles
 from ca.profiles import Slot, profile_named
 from ca.settings import AuthoritySettings
+from runtime.key_location import TokenKey
 from runtime.keys import KeyAlgorithm, key_exists
 from trust.certificate import Certificate
 from trust.public_key import KeyKind, key_strength
@@ -100,14 +101,13 @@ def describe(plan: CeremonyPlan, settings: AuthoritySettings) -> list[str]:
 
 def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
     """Refuse a plan that could not be carried through, before anything is made."""
+    _check_algorithm(plan, settings)
     for made in (plan.root_key, settings.trust_anchors, settings.issuing_certificate, settings.issuing_key):
         if key_exists(made):
             raise CeremonyError(
                 f"{made} exists: a ceremony was held here; move the state away to hold another",
                 code="ceremony-held",
             )
-    if plan.algorithm not in AUTHORITY_ALGORITHMS:
-        raise CeremonyError("the authority's keys are p256, rsa3072 or sm2", code="ceremony-algorithm")
     for officer in plan.officers:
         check_roles(officer.roles)
     requesters = [officer for officer in plan.officers if OfficerRole.REGISTRATION in officer.roles]
@@ -122,3 +122,13 @@ def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
                 raise CeremonyError(
                     f"{order.profile} is not a profile of services", code="ceremony-service-profile"
                 )
+
+
+def _check_algorithm(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
+    """The authority's keys are of a kind that can be made where they shall lie."""
+    if plan.algorithm not in AUTHORITY_ALGORITHMS:
+        raise CeremonyError("the authority's keys are p256, rsa3072 or sm2", code="ceremony-algorithm")
+    if plan.algorithm is KeyAlgorithm.SM2 and isinstance(settings.issuing_key, TokenKey):
+        raise CeremonyError(
+            "sm2 keys cannot be made on a token yet; name a file as issuing_key", code="ceremony-algorithm"
+        )

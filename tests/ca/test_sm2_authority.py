@@ -10,11 +10,23 @@ from cryptography import x509
 from OpenSSL import crypto
 
 from ca import independent
-from ca.errors import PublicationError
+from ca.ceremony_plan import check_plan
+from ca.errors import CeremonyError, PublicationError
 from ca.profiles import PROFILES, SubjectShape
 from runtime.key_file import load_private_key
+from runtime.key_location import TokenKey
 from runtime.keys import KeyAlgorithm, KeySigner
-from tests.ca.desk import AT, HAIFENG, HOUR, LI_MING, ROOT_PASSPHRASE, hold_ceremony, secrets_in
+from tests.ca.desk import (
+    AT,
+    HAIFENG,
+    HOUR,
+    LI_MING,
+    ROOT_PASSPHRASE,
+    authority_settings,
+    hold_ceremony,
+    plan,
+    secrets_in,
+)
 from tests.ca.test_status import NOW, Status
 from trust.certificate import Certificate, load_pem_certificates
 from trust.cms import parse_signed_data, sign_cms, verify_signed_data
@@ -211,3 +223,12 @@ def test_the_next_root_crl(hierarchy):
         at=AT + timedelta(days=30),
     )
     assert view.number == 2
+
+
+def test_an_sm2_key_is_not_ordered_of_a_token(tmp_path):
+    state = tmp_path / "state"
+    token = TokenKey(tmp_path / "module.so", tmp_path / "pin", token="city", label="issuing")
+    settings = authority_settings(state, issuing_key=token)
+    with pytest.raises(CeremonyError) as refused:
+        check_plan(plan(state, algorithm=KeyAlgorithm.SM2), settings)
+    assert refused.value.code == "ceremony-algorithm"
