@@ -42,7 +42,7 @@ _MOST_TELLING = tuple(_FAILURES)
 
 
 class EvidenceSource(Protocol):
-    """Where revocation evidence comes from: `runtime.fetch.RevocationFetcher`."""
+    """Where revocation evidence comes from: `runtime.revocation.RevocationFetcher`."""
 
     def evidence_for(self, certificates: Sequence[Certificate], at: datetime) -> RevocationEvidence:
         """Return CRLs and OCSP answers about the certificates; what cannot be had is left out."""

@@ -29,6 +29,7 @@ from runtime.evidence.policy import RevocationFetchPolicy
 from runtime.fetch import Fetcher, FetchLimits
 from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, load_crl
+from trust.crl_check import DEFAULT_CLOCK_SKEW
 from trust.errors import TrustError
 from trust.extensions import DistributionPoint, uris_of
 from trust.names import names_match
@@ -151,5 +152,5 @@ class CRLSource:
 
 
 def _is_current(crl: CertificateRevocationList, at: datetime) -> bool:
-    """Whether the list says that it still holds."""
-    return crl.next_update is not None and crl.this_update <= at < crl.next_update
+    """Whether the list says that it holds; its issuer's clock may be somewhat ahead."""
+    return crl.next_update is not None and crl.this_update - DEFAULT_CLOCK_SKEW <= at < crl.next_update

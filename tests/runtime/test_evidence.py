@@ -236,6 +236,17 @@ def test_an_old_list_serves_at_once_while_one_request_fetches_the_next(world: Wo
     assert world.responder.count("crl") == 2
 
 
+def test_a_list_of_an_issuer_whose_clock_is_somewhat_ahead_serves_through_an_outage(world: World) -> None:
+    world.responder.at = world.now + timedelta(seconds=90)
+    fetcher, card = (
+        world.fetcher(crl_refresh=timedelta(seconds=10), crl_stale=timedelta(0)),
+        world.issue(ocsp=""),
+    )
+    first = fetcher.evidence_for([card], world.now).crls[0]
+    world.responder.crl_status = 503
+    assert fetcher.evidence_for([card], world.now + timedelta(seconds=30)).crls == (first,)
+
+
 def test_beyond_its_time_nobody_is_served_the_old_list_before_the_fetch_has_failed(world: World) -> None:
     fetcher, card = world.fetcher(threads=True), world.issue(ocsp="")
     first = fetcher.evidence_for([card], world.now).crls[0]
