@@ -187,9 +187,17 @@ def _index(entries: bytes, issuer: bytes, rules: EntryRules, *, twice: bool) -> 
             pairs, end = _PARTS.findall(entries, position, run.end()), run.end()
         count, position = count + len(pairs), end
         if twice:
-            pairs = [(serial, _worse(current.get(serial, found), found)) for serial, found in pairs]
-        current.update(pairs)
+            _keep_worse(current, pairs)
+        else:
+            current.update(pairs)
     return index, count
+
+
+def _keep_worse(current: _Entries, pairs: list[tuple[bytes, bytes | Revocation]]) -> None:
+    """Add the entries, of two about one certificate the worse."""
+    for serial, found in pairs:
+        kept = current.get(serial)
+        current[serial] = found if kept is None else _worse(kept, found)
 
 
 def _worse(first: bytes | Revocation, second: bytes | Revocation) -> Revocation:
