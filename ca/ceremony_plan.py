@@ -108,6 +108,11 @@ def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
                 f"{made} exists: a ceremony was held here; move the state away to hold another",
                 code="ceremony-held",
             )
+    if isinstance(settings.issuing_key, TokenKey) and not plan.algorithm.is_made_on_tokens:
+        raise CeremonyError(
+            f"{plan.algorithm.value} keys are not made on a token; name a file as issuing_key",
+            code="ceremony-algorithm",
+        )
     for officer in plan.officers:
         check_roles(officer.roles)
     requesters = [officer for officer in plan.officers if OfficerRole.REGISTRATION in officer.roles]

@@ -26,6 +26,11 @@ class KeyAlgorithm(StrEnum):
     ML_DSA_65 = "ml-dsa-65"
     SM2 = "sm2"
 
+    @property
+    def is_made_on_tokens(self) -> bool:
+        """Whether PKCS #11 2.40 or 3.0 says how a token makes such a key."""
+        return self not in (KeyAlgorithm.ML_DSA_65, KeyAlgorithm.SM2)
+
 
 def digest_for(key: PublicKey) -> DigestAlgorithm:
     """The digest as strong as the curve (FIPS 186-5 section 6.1.1); SHA-256 with RSA, SM3 with SM2."""

@@ -43,6 +43,11 @@ def key_exists(key: TokenKey) -> bool:
 
 def generate_on_token(key: TokenKey, algorithm: KeyAlgorithm) -> None:
     """Make a key pair on the token under the key's name; a name in use is refused (KeyTokenError)."""
+    if not algorithm.is_made_on_tokens:
+        raise KeyTokenError(
+            f"{key}: {algorithm.value} keys cannot be made on a token; choose p256, p384, rsa3072 or ed25519",
+            code="key-algorithm",
+        )
 
     def make(session: pkcs11.Session) -> None:
         if find_private_key(session, key) is not None:
@@ -64,12 +69,6 @@ def _generate(session: pkcs11.Session, key: TokenKey, algorithm: KeyAlgorithm) -
     if algorithm in _RSA_BITS:
         session.generate_keypair(KeyType.RSA, _RSA_BITS[algorithm], **common)
         return
-    if algorithm not in _CURVES:
-        raise KeyTokenError(
-            f"{key}: {algorithm.value} keys cannot be made on a token; choose p256, p384, rsa3072 or ed25519",
-            code="key-algorithm",
-        )
     kind, curve = _CURVES[algorithm]
     parameters = session.create_domain_parameters(kind, {Attribute.EC_PARAMS: der.oid(curve)}, local=True)
-    # python-pkcs11 names no mechanism of its own for Edwards curves in domain parameters.
     parameters.generate_keypair(**common)

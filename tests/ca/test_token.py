@@ -70,6 +70,12 @@ def test_a_key_already_on_the_token_stops_the_ceremony_before_it_begins(hsm, she
 
 
 @pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_kind_of_key_no_token_makes_stops_the_ceremony_before_it_begins(shell, words):
+    assert shell.refuse("init", shell.ceremony_file, "--algorithm", "sm2", *words) == "ceremony-algorithm"
+    assert not (shell.state / "offline/root.p8").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
 def test_a_token_that_does_not_open_stops_the_ceremony_before_it_begins(hsm, shell, words):
     hsm.pin_file.write_text("a wrong PIN\n")
     assert shell.refuse("init", shell.ceremony_file, *words) == "pin-wrong"
