@@ -108,11 +108,6 @@ def check_plan(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
                 f"{made} exists: a ceremony was held here; move the state away to hold another",
                 code="ceremony-held",
             )
-    if isinstance(settings.issuing_key, TokenKey) and not plan.algorithm.is_made_on_tokens:
-        raise CeremonyError(
-            f"{plan.algorithm.value} keys are not made on a token; name a file as issuing_key",
-            code="ceremony-algorithm",
-        )
     for officer in plan.officers:
         check_roles(officer.roles)
     requesters = [officer for officer in plan.officers if OfficerRole.REGISTRATION in officer.roles]
@@ -133,7 +128,8 @@ def _check_algorithm(plan: CeremonyPlan, settings: AuthoritySettings) -> None:
     """The authority's keys are of a kind that can be made where they shall lie."""
     if plan.algorithm not in AUTHORITY_ALGORITHMS:
         raise CeremonyError("the authority's keys are p256, rsa3072 or sm2", code="ceremony-algorithm")
-    if plan.algorithm is KeyAlgorithm.SM2 and isinstance(settings.issuing_key, TokenKey):
+    if isinstance(settings.issuing_key, TokenKey) and not plan.algorithm.is_made_on_tokens:
         raise CeremonyError(
-            "sm2 keys cannot be made on a token yet; name a file as issuing_key", code="ceremony-algorithm"
+            f"{plan.algorithm.value} keys cannot be made on a token yet; name a file as issuing_key",
+            code="ceremony-algorithm",
         )
