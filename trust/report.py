@@ -95,6 +95,12 @@ class Reason(Enum):
         "It could not be established whether the certificate of {subject} is revoked{detail}.",
         "无法确定 {subject} 的证书是否已被吊销{detail}。",
     )
+    REVOCATION_TRY_LATER = (
+        "revocation-try-later",
+        "EN 319 102-1 5.2.6",
+        "Whether the certificate of {subject} is revoked cannot be told yet; ask again{detail}.",
+        "目前尚不能确定 {subject} 的证书是否已被吊销，请稍后再查{detail}。",
+    )
     ISSUER_NAME = (
         "issuer-name-mismatch",
         "RFC 5280 6.1.3 (a)(4)",
@@ -189,13 +195,17 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """One broken rule, the certificate that broke it, and what to tell a person."""
+    """One broken rule, the certificate that broke it, and what to tell a person.
+
+    `again_at` is when newer information about revocation is due, where that would help and is known.
+    """
 
     code: str
     clause: str
     certificate: Certificate | None
     message_en: str
     message_zh: str
+    again_at: datetime | None = None
 
 
 class Rule(NamedTuple):
@@ -249,6 +259,13 @@ class PathReport:
     def valid(self) -> bool:
         """Whether a path was found against which nothing speaks."""
         return bool(self.path) and not self.rejections
+
+    @property
+    def try_later(self) -> bool:
+        """Whether nothing is wrong but that information about revocation is missing for now."""
+        return bool(self.rejections) and all(
+            rejection.code == Reason.REVOCATION_TRY_LATER.code for rejection in self.rejections
+        )
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:

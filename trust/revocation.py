@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from trust.certificate import Certificate
@@ -31,19 +32,32 @@ __all__ = [
 
 
 class RevocationPolicy(Enum):
-    """What missing information about revocation means."""
+    """What missing information about revocation means.
+
+    - HARD_FAIL: the certificate is refused.
+    - TRY_LATER: it is not good now; the report says apart that one may fetch and ask again (EN 319 102-1).
+      A responder that does not know the certificate has said all it will: that is a refusal.
+    - SOFT_FAIL: it is let pass. Who can silence the responder then passes with a revoked certificate.
+    - NOT_CHECKED: nobody asks.
+    """
 
     HARD_FAIL = "hard-fail"
+    TRY_LATER = "try-later"
     SOFT_FAIL = "soft-fail"
     NOT_CHECKED = "not-checked"
 
 
 @dataclass(frozen=True)
 class StatusVerdict:
-    """The status of a certificate, and why evidence was set aside."""
+    """The status of a certificate, and why evidence was set aside.
+
+    `disowned` when a responder does not know the certificate; `again_at` is when newer evidence is due.
+    """
 
     answer: StatusAnswer | None
     complaints: tuple[str, ...] = ()
+    disowned: bool = False
+    again_at: datetime | None = None
 
     @property
     def status(self) -> CertStatus:
@@ -58,7 +72,21 @@ def certificate_status(certificate: Certificate, issuer: Certificate, asked: Sta
     by_crl = crl_answer(certificate, issuer, asked, complaints)
     if by_crl is not None:
         answers.append(by_crl)
-    return StatusVerdict(_weigh(answers), tuple(dict.fromkeys(complaints)))
+    answer = _weigh(answers)
+    if answer is not None and answer.status is CertStatus.GOOD:
+        return StatusVerdict(answer, tuple(dict.fromkeys(complaints)))
+    disowned = any(answer.status is CertStatus.UNKNOWN for answer in answers)
+    again_at = _next_due(certificate, issuer, asked)
+    return StatusVerdict(answer, tuple(dict.fromkeys(complaints)), disowned, again_at)
+
+
+def _next_due(certificate: Certificate, issuer: Certificate, asked: StatusQuestion) -> datetime | None:
+    """When, by the evidence at hand, newer evidence is due; None when it is due already, or nobody knows."""
+    evidence, at = asked.evidence, asked.evidence_at
+    due = [crl.latest.next_update for crl in evidence.crls_of(certificate.issuer)]
+    for response in evidence.answers_about(certificate, issuer):
+        due.extend(answer.next_update for answer in response.answers)
+    return min((moment for moment in due if moment is not None and moment > at), default=None)
 
 
 def _weigh(answers: Iterable[StatusAnswer]) -> StatusAnswer | None:

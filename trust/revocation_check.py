@@ -20,7 +20,7 @@ from trust.errors import TrustError
 from trust.path_builder import PathBuilder
 from trust.path_steps import date_text
 from trust.report import PathReport, Reason, Rejection, reject
-from trust.revocation import RevocationPolicy, StatusQuestion, certificate_status
+from trust.revocation import RevocationPolicy, StatusQuestion, StatusVerdict, certificate_status
 from trust.status import CertStatus, CRLReason
 from trust.validation_inputs import ValidationInputs
 
@@ -67,15 +67,8 @@ class RevocationChecker:
         verdict = certificate_status(certificate, issuer, self._question)
         if verdict.status is CertStatus.GOOD:
             return None
-        answer = verdict.answer
-        if answer is not None and answer.status is CertStatus.REVOKED:
-            on_hold = answer.reason is CRLReason.CERTIFICATE_HOLD
-            reason = Reason.ON_HOLD if on_hold else Reason.REVOKED
-            return reject(reason, certificate, _revocation_text(answer.revoked_at, answer.reason))
-        if policy is RevocationPolicy.SOFT_FAIL:
-            return None
-        detail = f" ({', '.join(verdict.complaints)})" if verdict.complaints else ""
-        return reject(Reason.REVOCATION_UNKNOWN, certificate, detail)
+        rejection = _explain(certificate, verdict, policy)
+        return rejection and replace(rejection, again_at=verdict.again_at)
 
     def _verify_crl(self, crl: CombinedCRL, certificate: Certificate, issuer: Certificate) -> Certificate:
         """6.3.3 (f), (g), (h): the issuer, or another CRL issuer, whose key signed the CRL and its delta."""
@@ -123,6 +116,21 @@ class RevocationChecker:
                 code="crl-issuer-invalid",
                 clause="RFC 5280 6.3.3 (f)",
             )
+
+
+def _explain(certificate: Certificate, verdict: StatusVerdict, policy: RevocationPolicy) -> Rejection | None:
+    """The rejection for a certificate that is not known to be good; None where policy lets it pass."""
+    answer = verdict.answer
+    if answer is not None and answer.status is CertStatus.REVOKED:
+        on_hold = answer.reason is CRLReason.CERTIFICATE_HOLD
+        reason = Reason.ON_HOLD if on_hold else Reason.REVOKED
+        return reject(reason, certificate, _revocation_text(answer.revoked_at, answer.reason))
+    if policy is RevocationPolicy.SOFT_FAIL:
+        return None
+    detail = f" ({', '.join(verdict.complaints)})" if verdict.complaints else ""
+    if policy is RevocationPolicy.TRY_LATER and not verdict.disowned:
+        return reject(Reason.REVOCATION_TRY_LATER, certificate, detail)
+    return reject(Reason.REVOCATION_UNKNOWN, certificate, detail)
 
 
 def _revocation_text(revoked_at: datetime | None, reason: CRLReason | None) -> str:

@@ -157,8 +157,9 @@ def make_crl(
     key=None,
     digest=None,
     issuer_name: x509.Name | None = None,
+    built: Iterable[x509.RevokedCertificate] = (),
 ) -> bytes:
-    """A CRL; an entry is a serial number, or (serial number, time, reason)."""
+    """A CRL; an entry is a serial number, (serial number, time, reason), or one that is built already."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer_name or issuer.x509.subject)
@@ -176,6 +177,8 @@ def make_crl(
         if reason is not None:
             entry = entry.add_extension(x509.CRLReason(reason), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
+    for entry in built:
+        builder = builder.add_revoked_certificate(entry)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
     signing = key or issuer.key

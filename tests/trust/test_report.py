@@ -14,7 +14,7 @@ LEAF = issue("Leaf", root()).ours
 def test_every_reason_is_told(reason):
     rejection = reject(reason, LEAF, "{detail} {0}")
     assert rejection.code == reason.code
-    assert rejection.clause.startswith(("RFC 5280 ", "RFC 4158 "))
+    assert rejection.clause.startswith(("RFC 5280 ", "RFC 4158 ", "EN 319 102-1 "))
     assert "CN=Leaf,C=CN" in rejection.message_en
     assert "CN=Leaf,C=CN" in rejection.message_zh
     assert rejection.message_en.endswith(".")
