@@ -1,6 +1,6 @@
 """A key made on a token: it can sign, and can neither be read nor carried away.
 
-PKCS #11 2.40 base, section 4.9 and 5.13.
+PKCS #11 2.40, C_GenerateKeyPair with CKA_SENSITIVE and without CKA_EXTRACTABLE.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """PKCS#11 modules of this process: initialised once, one session a token, one lock around everything.
 
 python-pkcs11 initialises a module with C_Initialize(NULL), by which an application says that it will not call
-from two threads at once (PKCS #11 2.40 base, section 5.4). So every call is made under the module's lock.
-Logging in is a state of the whole application and not of a session (section 5.6): one session serves every
-key on a token.
+from two threads at once (PKCS #11 2.40). So every call is made under the module's lock. Logging in is a state
+of the whole application and not of a session (C_Login): one session serves every key on a token.
 
 Handles die when the module is initialised anew, when the process forks, and when the token goes. `generation`
 counts these lives: whoever keeps a handle keeps the generation it is of.
@@ -24,7 +23,7 @@ from pkcs11.exceptions import PinIncorrect, PinInvalid, PinLenRange, PinLocked, 
 
 from runtime.errors import KeyTokenError
 from runtime.key_location import TokenKey
-from runtime.secret_file import read_passphrase
+from runtime.pkcs11.pin import check_pin_flags, locked_pin, read_pin, wrong_pin
 
 # What python-pkcs11 raises: its own errors, and ValueError for text or numbers of a module it cannot read.
 LIBRARY_ERRORS = (PKCS11Error, ValueError)
@@ -32,8 +31,6 @@ LIBRARY_ERRORS = (PKCS11Error, ValueError)
 Result = TypeVar("Result")
 
 _TokenName = tuple[str | None, str | None]
-
-_DOUBTFUL_PIN = pkcs11.TokenFlag.USER_PIN_COUNT_LOW | pkcs11.TokenFlag.USER_PIN_FINAL_TRY
 
 
 class Module:
@@ -153,20 +150,20 @@ class Module:
 
     def _log_in(self, token: pkcs11.Token, key: TokenKey, *, writing: bool = False) -> pkcs11.Session:
         """Open a session as the user. A PIN is tried once: tokens lock themselves after a few wrong ones."""
-        pin = _read_pin(key.pin_source)
+        pin = read_pin(key.pin_source)
         if (token.serial, pin) in self._refused_pins:
-            raise _wrong_pin(key)
-        _check_pin_flags(token, key)
+            raise wrong_pin(key)
+        check_pin_flags(token, key)
         try:
             return token.open(rw=writing, user_pin=pin)
         except (PinIncorrect, PinInvalid, PinLenRange):
             self._refused_pins.add((token.serial, pin))
             # The library has opened a session that it cannot give back.
             self._is_stale = True
-            raise _wrong_pin(key) from None
+            raise wrong_pin(key) from None
         except PinLocked:
             self._is_stale = True
-            raise _locked_pin(key) from None
+            raise locked_pin(key) from None
         except LIBRARY_ERRORS as error:
             self._is_stale = True
             raise _away(key, error) from error
@@ -226,44 +223,6 @@ def _load(path: Path) -> _pkcs11.lib:
             "own configuration (SoftHSM: SOFTHSM2_CONF)",
             code="module-unusable",
         ) from error
-
-
-def _read_pin(path: Path) -> str:
-    """The PIN's file; the PIN is read for each login and not kept."""
-    try:
-        return read_passphrase(path).decode("utf-8")
-    except UnicodeDecodeError:
-        raise KeyTokenError(f"{path}: a PIN is UTF-8 text", code="pin-unreadable") from None
-
-
-def _check_pin_flags(token: pkcs11.Token, key: TokenKey) -> None:
-    """Leave a token alone that is locked, or to which somebody has already given a wrong PIN."""
-    if pkcs11.TokenFlag.USER_PIN_LOCKED in token.flags:
-        raise _locked_pin(key)
-    if token.flags & _DOUBTFUL_PIN:
-        raise KeyTokenError(
-            f"{key}: the last PIN given to this token was wrong, and another may lock it. Correct "
-            f"{key.pin_source}, log in once by hand (pkcs11-tool --module {key.module_path} --login "
-            "--list-objects), and start again",
-            code="pin-doubtful",
-        )
-
-
-def _wrong_pin(key: TokenKey) -> KeyTokenError:
-    """The error for a wrong PIN."""
-    return KeyTokenError(
-        f"{key}: the token refuses the PIN in {key.pin_source}; it is not tried again. Correct the file, log "
-        f"in once by hand (pkcs11-tool --module {key.module_path} --login --list-objects), and start again",
-        code="pin-wrong",
-    )
-
-
-def _locked_pin(key: TokenKey) -> KeyTokenError:
-    """The error for a locked PIN."""
-    return KeyTokenError(
-        f"{key}: the PIN is locked; the token's security officer sets a new one (C_InitPIN)",
-        code="pin-locked",
-    )
 
 
 def _name(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Keys among the objects of a token: one private key found by its name, its public half as SPKI.
 
-PKCS #11 2.40 base, section 4.4 to 4.9; curves in mechanisms 2.3.3, Edwards curves in 3.0, 2.3.5.
+PKCS #11 2.40 says what private keys, public keys and certificates have; 3.0 adds Edwards curves.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def find_signing_key(session: pkcs11.Session, key: TokenKey) -> Any:
 def read_public_key(session: pkcs11.Session, private_key: pkcs11.PrivateKey, key: TokenKey) -> bytes:
     """The SubjectPublicKeyInfo, from the public key beside the private one, else from its certificate.
 
-    The three are kept together by CKA_ID (PKCS #11 2.40 base, section 4.6), or by label where there is none.
+    The three are kept together by CKA_ID (PKCS #11 2.40), or by label where there is none.
     """
     label, identifier = (None, private_key.id) if private_key.id else (key.label, None)
     for public_key in session.get_objects(_template(ObjectClass.PUBLIC_KEY, label, identifier)):

@@ -113,7 +113,7 @@ class TokenSigner:
 
 
 def _method(key: PublicKey, digest: DigestAlgorithm, *, pss: bool) -> _Method | None:
-    """The mechanism for a kind of key (PKCS #11 2.40 mechanisms, 2.1.6, 2.1.10, 2.3.6; 3.0, 2.3.15).
+    """The mechanism for a kind of key (PKCS #11 2.40; CKM_EDDSA in 3.0).
 
     None for what the standard has no mechanism for: SM2 is every maker's own.
     """
@@ -132,6 +132,6 @@ def _digest_info(digest: DigestAlgorithm, data: bytes) -> bytes:
 
 
 def _encode_ecdsa(answer: bytes) -> bytes:
-    """Two numbers of one length (PKCS #11 2.40 mechanisms, 2.3.1) as ECDSA-Sig-Value (RFC 3279 2.2.3)."""
+    """Two numbers of one length (PKCS #11 2.40, CKM_ECDSA) as ECDSA-Sig-Value (RFC 3279 2.2.3)."""
     half = len(answer) // 2
     return encode_dss_signature(int.from_bytes(answer[:half], "big"), int.from_bytes(answer[half:], "big"))
