@@ -26,6 +26,8 @@ from trust.validation_inputs import ValidationInputs
 
 # A CRL issuer with a certificate of its own needs a path, whose certificates need CRLs: so deep, no deeper.
 MAXIMUM_CRL_ISSUER_DEPTH = 3
+# So many keys are tried on one CRL: each trial digests all of it, which may be megabytes.
+MAXIMUM_CRL_SIGNERS = 8
 _NOT_THE_SIGNER = frozenset(("crl-other-issuer", "crl-other-key"))
 
 # Validates a CRL issuer's certificate up to that anchor, knowing which CRL issuers are being validated.
@@ -74,10 +76,14 @@ class RevocationChecker:
         """6.3.3 (f), (g), (h): the issuer, or another CRL issuer, whose key signed the CRL and its delta."""
         evidence_at = self.inputs.evidence_at or self.at
         refusal: TrustError | None = None
+        tried: set[bytes] = set()
         for candidate in dict.fromkeys((issuer, *self.builder.named(crl.base.issuer))):
             try:
                 check_crl_issuer(crl.base, candidate)
                 check_crl_signing(candidate)
+                tried.add(candidate.public_key)
+                if len(tried) > MAXIMUM_CRL_SIGNERS:
+                    break
                 for signed in crl.lists:
                     self.builder.budget.spend("signatures")
                     signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)

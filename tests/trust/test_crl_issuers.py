@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from tests.trust.authorities import AT, DAY, Party, authority, issue, make_crl, name, root
+from tests.trust.samples import signer
+from trust.encoding.crl import RevokedEntry, encode_crl, encode_revoked_entry, issuing_distribution_point
+from trust.encoding.extensions import key_identifier
 from trust.path import RevocationEvidence, ValidationInputs, validate_path
 from trust.report import PathReport
 
@@ -161,3 +166,25 @@ def test_chain_of_crl_issuers_is_followed_to_a_depth_only():
     crls = [FOR_AUTHORITIES, *map(indirect_crl, parties)]
     leaf = issue("Leaf", ISSUING, extensions=points(parties[-1]))
     assert outcome(judged(leaf, crls, [ISSUING, *parties])) == ["revocation-unknown"]
+
+
+def test_large_list_with_hundreds_of_possible_signers_is_given_up_in_time():
+    entries = b"".join(encode_revoked_entry(RevokedEntry(number, AT)) for number in range(1, 200_000))
+    look_alikes = [
+        issue("Lists", TOP, usage=("crl_sign",), ca=False, key_identifiers=False) for _ in range(200)
+    ]
+    stranger = signer("p256")
+    data = encode_crl(
+        issuer=look_alikes[0].x509.subject.public_bytes(),
+        signer=stranger,
+        this_update=AT - DAY,
+        next_update=AT + DAY,
+        number=1,
+        authority_key_identifier=key_identifier(stranger.public_key),
+        entries=[entries],
+        extensions=[issuing_distribution_point(indirect=True)],
+    )
+    started = time.process_time()
+    report = judged(LEAF, [GOOD_CHAIN, data], [ISSUING, *look_alikes])
+    assert time.process_time() - started < 5
+    assert outcome(report) == ["revocation-unknown"]
