@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from trust.digest import DigestAlgorithm, digest_named, parse_digest_algorithm
 from trust.encoding import der
 from trust.errors import TrustError
+from trust.keeping import kept
 from trust.pss import read_pss_parameters, write_pss_algorithm
 from trust.public_key import (
     MAXIMUM_DSA_BITS,
@@ -111,7 +112,7 @@ _OID_BY_ALGORITHM = {algorithm: oid for oid, algorithm in _FIXED.items()}
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
+@kept
 def parse_algorithm(algorithm: bytes) -> SignatureAlgorithm:
     """Read a signature AlgorithmIdentifier.
 

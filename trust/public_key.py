@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from trust.encoding import der
 from trust.encoding.der import Reader, Tag
 from trust.errors import TrustError
+from trust.keeping import kept
 from trust.sm2 import OID_SM2_CURVE, SM2PublicKey
 
 OID_RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
@@ -34,6 +35,9 @@ OID_ML_DSA_87 = "2.16.840.1.101.3.4.3.19"
 # that a hostile key cannot buy time (OpenSSL draws the same lines).
 MAXIMUM_RSA_BITS = 8192
 MAXIMUM_RSA_EXPONENT_BITS = 64
+
+# Larger than every key that is known here; loaded keys are remembered, which must not cost memory.
+MAXIMUM_KEY_SIZE = 8192
 
 # FIPS 186-4 4.2: no larger group was ever standardised.
 MAXIMUM_DSA_BITS = 3072
@@ -73,7 +77,7 @@ class AlgorithmError(TrustError):
     """An algorithm or a key that cannot be read, is unknown, or is no longer acceptable."""
 
 
-@lru_cache(maxsize=256)
+@kept
 def split_algorithm(algorithm: bytes) -> tuple[str, bytes]:
     """The OID and the raw parameters (empty when absent) of an AlgorithmIdentifier (RFC 5280 4.1.1.2)."""
     reader = der.read_sequence(algorithm)
@@ -106,6 +110,8 @@ def parse_key_info(public_key: bytes) -> KeyInfo:
 @lru_cache(maxsize=2048)
 def load_public_key(public_key: bytes) -> PublicKey:
     """Load a SubjectPublicKeyInfo of a kind that is listed in `KeyKind`; anything else is refused."""
+    if len(public_key) > MAXIMUM_KEY_SIZE:
+        raise AlgorithmError(f"a key of {len(public_key)} octets is not accepted", code="key-size")
     info = parse_key_info(public_key)
     load = _LOADERS.get(info.oid)
     if load is None:
