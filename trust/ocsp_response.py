@@ -6,6 +6,7 @@ it may have.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from itertools import product
@@ -20,6 +21,8 @@ from trust.encoding.extensions import Extension
 from trust.encoding.ocsp import (
     MAXIMUM_NONCE_SIZE,
     OCSP_BASIC,
+    SHA1_OID,
+    SHA256_OID,
     CertID,
     OCSPResponseStatus,
     read_cert_id,
@@ -250,7 +253,35 @@ def _read_answers(data: bytes, listed: Element) -> tuple[OCSPAnswer, ...]:
     elements = der.read_elements(data, listed[2], listed[3])
     if not 0 < len(elements) <= MAXIMUM_ANSWERS or any(element[0] != Tag.SEQUENCE for element in elements):
         raise _malformed("it has no answers, or too many")
-    return tuple([_read_answer(data, element) for element in elements])
+    return tuple([_read_usual_answer(data, element) or _read_answer(data, element) for element in elements])
+
+
+# A CertID by SHA-1 or SHA-256 up to the length octet of its serial number, and what follows in an answer
+# that is good and has no extensions.
+_USUAL_CERT_ID = re.compile(
+    rb"0[\x00-\x7f](?:%b\x04\x14(.{20})\x04\x14(.{20})|%b\x04\x20(.{32})\x04\x20(.{32}))\x02[\x01-\x7f]"
+    % tuple(re.escape(der.sequence(der.oid(oid), der.null())) for oid in (SHA1_OID, SHA256_OID)),
+    re.DOTALL,
+)
+_USUAL_END = re.compile(rb"\x80\x00\x18\x0f([0-9]{14}Z)(?:\xa0\x11\x18\x0f([0-9]{14}Z))?")
+
+
+def _read_usual_answer(data: bytes, element: Element) -> OCSPAnswer | None:
+    """An answer of the form that nearly all have, taken apart at one go; None when it is another."""
+    start, end = element[2], element[3]
+    issuer = _USUAL_CERT_ID.match(data, start, end)
+    if issuer is None:
+        return None
+    serial_end = issuer.end() + data[issuer.end() - 1]
+    times = _USUAL_END.fullmatch(data, serial_end, end)
+    if times is None or data[start + 1] != serial_end - start - 2:
+        return None
+    oid = SHA1_OID if issuer[1] is not None else SHA256_OID
+    name_digest, key_digest = issuer[1] or issuer[3], issuer[2] or issuer[4]
+    serial_number = der.decode_integer(data[issuer.end() : serial_end])
+    cert_id = CertID(data[start:serial_end], oid, name_digest, key_digest, serial_number)
+    next_update = None if times[2] is None else _read_time(times[2])
+    return OCSPAnswer(cert_id, CertStatus.GOOD, _read_time(times[1]), next_update)
 
 
 def _read_answer(data: bytes, element: Element) -> OCSPAnswer:

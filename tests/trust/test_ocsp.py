@@ -27,6 +27,7 @@ from tests.trust.authorities import (
     ocsp_responder,
     root,
 )
+from trust import ocsp_response
 from trust.encoding import der
 from trust.errors import TrustError
 from trust.ocsp import OCSPChecks, OCSPError, parse_ocsp_response, verify_ocsp_response
@@ -414,6 +415,35 @@ def test_length_that_is_not_minimal(level):
     with pytest.raises(OCSPError) as caught:
         parse_ocsp_response(wrapped(content, level))
     assert caught.value.code == "ocsp-malformed"
+
+
+@pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256()], ids=["sha1", "sha256"])  # noqa: S303
+@pytest.mark.parametrize("next_update", [None, AT + DAY], ids=["no end", "end"])
+def test_each_changed_octet_of_an_answer_is_judged_as_the_ordinary_reader_does(algorithm, next_update):
+    response = make_ocsp(LEAF, TOP, algorithm=algorithm, next_update=next_update)
+    sample = asn1_ocsp.OCSPResponse.load(response)["response_bytes"]["response"].parsed
+    sample = sample["tbs_response_data"]["responses"][0].dump()
+
+    def quick(data):
+        [element] = der.read_elements(data, 0, len(data))
+        return ocsp_response._read_usual_answer(data, element)
+
+    def ordinary(data):
+        [element] = der.read_elements(data, 0, len(data))
+        return ocsp_response._read_answer(data, element)
+
+    assert quick(sample) == ordinary(sample)
+    [(_, _, start, _)] = der.read_elements(sample, 0, len(sample))
+    for position in range(start, len(sample)):
+        for value in range(256):
+            changed = sample[:position] + bytes((value,)) + sample[position + 1 :]
+            try:
+                found = quick(changed)
+            except TrustError:
+                with pytest.raises(TrustError):
+                    ordinary(changed)
+                continue
+            assert found is None or found == ordinary(changed)
 
 
 def test_version_that_is_the_default_is_not_written():
