@@ -3,6 +3,7 @@
 //   verify KEY ID DATA SIGNATURE            -> true | false    KEY: SubjectPublicKeyInfo
 //   sign KEY ID DATA                        -> the signature   KEY: PrivateKeyInfo
 //   path MILLISECONDS ANCHOR CERTIFICATE,... CRL,...  -> true | false and why (the leaf first)
+//   cms SIGNED-DATA CERTIFICATE                       -> true | false
 //   ocsp RESPONSE RESPONDER CERTIFICATE ISSUER        -> good | revoked | unknown | invalid
 //
 // Octets are hexadecimal, and "-" for none.
@@ -40,6 +41,10 @@ import org.bouncycastle.cert.ocsp.CertificateStatus;
 import org.bouncycastle.cert.ocsp.OCSPResp;
 import org.bouncycastle.cert.ocsp.RevokedStatus;
 import org.bouncycastle.cert.ocsp.SingleResp;
+import org.bouncycastle.cms.CMSException;
+import org.bouncycastle.cms.CMSSignedData;
+import org.bouncycastle.cms.SignerInformation;
+import org.bouncycastle.cms.jcajce.JcaSimpleSignerInfoVerifierBuilder;
 import org.bouncycastle.jcajce.spec.SM2ParameterSpec;
 import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
@@ -68,6 +73,7 @@ public class SM2Oracle {
             case "verify": return verify(words);
             case "sign": return sign(words);
             case "path": return validatePath(words);
+            case "cms": return verifyMessage(words);
             case "ocsp": return status(words);
             default: return "unknown question";
         }
@@ -129,6 +135,17 @@ public class SM2Oracle {
             CertPathValidator.getInstance("PKIX", "BC").validate(factory.generateCertPath(path), parameters);
             return "true";
         } catch (java.security.cert.CertPathValidatorException error) {
+            return "false " + error.getMessage().replace('\n', ' ');
+        }
+    }
+
+    private static String verifyMessage(String[] words) throws Exception {
+        SignerInformation signer =
+            new CMSSignedData(octets(words[1])).getSignerInfos().getSigners().iterator().next();
+        try {
+            return Boolean.toString(signer.verify(
+                new JcaSimpleSignerInfoVerifierBuilder().setProvider("BC").build(certificate(words[2]))));
+        } catch (CMSException error) {
             return "false " + error.getMessage().replace('\n', ' ');
         }
     }

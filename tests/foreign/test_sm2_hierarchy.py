@@ -10,6 +10,7 @@ from asn1crypto import crl as asn1_crl
 from tests.ca.test_sm2_authority import Hierarchy
 from tests.ca.test_status import NOW, Status
 from tests.foreign.test_sm2_oracles import BOUNCY_CASTLE, ask
+from trust.cms import sign_cms
 from trust.encoding.ocsp import encode_cert_id, encode_ocsp_request
 
 pytestmark = pytest.mark.foreign
@@ -69,8 +70,8 @@ def test_openssl_verifies_the_crls(hierarchy, tmp_path):
         assert "Signature Algorithm: SM2-with-SM3" in text
 
 
-def test_bouncycastle_validates_paths_with_crls_and_ocsp_answers(hierarchy):
-    """PKIX validation with revocation, and the answers of the status service; one JVM for all of it."""
+def test_bouncycastle_validates_paths_ocsp_answers_and_seals(hierarchy):
+    """PKIX validation with revocation, the status service's answers, CMS; one JVM for all of it."""
     crls = ",".join(crl.hex() for crl in hierarchy.crls)
     good = [*hierarchy.cards, *hierarchy.services.values()]
     altered = [crl[:-1] + bytes([crl[-1] ^ 1]) for crl in hierarchy.crls]
@@ -90,6 +91,8 @@ def test_bouncycastle_validates_paths_with_crls_and_ocsp_answers(hierarchy):
         answer = status.call("POST", "/ocsp", encode_ocsp_request([question]))["body"].hex()
         return f"ocsp {answer} {responder} {certificate.der.hex()} {hierarchy.issuing.der.hex()}"
 
+    seal = hierarchy.services["signing", "service-seal"].der
+    sealed = sign_cms(b"a receipt", hierarchy.signer("signing", "service-seal"), seal, at=NOW)
     questions = [
         *(path(certificate) for certificate in good),
         path(hierarchy.revoked[0]),
@@ -97,12 +100,16 @@ def test_bouncycastle_validates_paths_with_crls_and_ocsp_answers(hierarchy):
         ocsp(hierarchy.cards[0]),
         ocsp(hierarchy.revoked[0]),
         ocsp(hierarchy.cards[0], responder=hierarchy.services["tsa", "timestamping"].der.hex()),
+        f"cms {sealed.hex()} {seal.hex()}",
+        f"cms {sealed.replace(b'receipt', b'RECEIPT').hex()} {seal.hex()}",
     ]
     status.database.dispose()
     answers = ask(BOUNCY_CASTLE, questions)
     assert answers[: len(good)] == ["true"] * len(good)
-    revoked, unproven, *answered = answers[len(good) :]
+    revoked, unproven, *answered, intact, altered_seal = answers[len(good) :]
     assert revoked.startswith("false")
     assert "revoked" in revoked.lower() or "revocation" in revoked.lower(), revoked
     assert unproven.startswith("false")
     assert answered == ["good", "revoked", "invalid"]
+    assert intact == "true"
+    assert altered_seal.startswith("false")
