@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
-from trust.algorithms import AlgorithmPolicy, parse_algorithm
+from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
 from trust.crl import CRLError
 from trust.crl_check import (
@@ -26,21 +25,11 @@ from trust.crl_check import (
 from trust.errors import TrustError
 from trust.extensions import DistributionPoint
 from trust.public_key import key_strength
-from trust.revocation_evidence import Freshness, StatusQuestion
+from trust.revocation_evidence import SettledCRL, StatusQuestion
 from trust.status import CertStatus
 from trust.vocabulary import ExtensionOID
 
 # --- what has been settled before ------------------------------------------------------------------------
-
-
-class SettledCRL(NamedTuple):
-    """The CRL that covers certificates of a likeness, and while the choice and all its checks hold."""
-
-    crl: CombinedCRL
-    since: datetime
-    until: datetime
-    freshness: Freshness
-    algorithms: AlgorithmPolicy
 
 
 def is_settled_good(certificate: Certificate, issuer: Certificate, asked: StatusQuestion) -> bool:

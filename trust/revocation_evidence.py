@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from trust.algorithms import DEFAULT_ALGORITHM_POLICY, AlgorithmPolicy
 from trust.certificate import Certificate
@@ -28,6 +28,16 @@ class Freshness:
     maximum_ocsp_age: timedelta | None = None
     maximum_crl_age: timedelta | None = None
     clock_skew: timedelta = DEFAULT_CLOCK_SKEW
+
+
+class SettledCRL(NamedTuple):
+    """The CRL that covers certificates of a likeness, and while the choice and all its checks hold."""
+
+    crl: CombinedCRL
+    since: datetime
+    until: datetime
+    freshness: Freshness
+    algorithms: AlgorithmPolicy
 
 
 @dataclass(frozen=True)
@@ -84,11 +94,11 @@ class RevocationEvidence:
             return ()
 
     @cached_property
-    def settled(self) -> dict[Hashable, Any]:
-        """What crl_status.py has found out about which CRL covers which certificates."""
+    def settled(self) -> dict[Hashable, SettledCRL]:
+        """Which CRL covers which certificates, as crl_status.py has found."""
         return {}
 
-    def settle(self, likeness: Hashable, settled: object) -> None:
+    def settle(self, likeness: Hashable, settled: SettledCRL) -> None:
         """Remember which CRL covers certificates of that likeness."""
         if len(self.settled) < MAXIMUM_SETTLED or likeness in self.settled:
             self.settled[likeness] = settled
