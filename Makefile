@@ -13,7 +13,7 @@ PACKAGES := trust runtime ca idp cardreader signing tongxing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test test-fast lint bench lock sbom clean
+.PHONY: help venv run demo test test-fast lint fuzz bench lock sbom clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ lint: venv ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+fuzz: venv ## Judge mutated certificates beside two other engines; ARGS="--seconds 600 --seed 7"
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: venv ## Measure against peers and limits; ARGS=name for one
 	@exec $(BIN)/python -m bench $(ARGS)

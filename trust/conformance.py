@@ -10,7 +10,7 @@ from __future__ import annotations
 from trust.certificate import Certificate, CertificateError
 from trust.encoding.extensions import KeyUsage
 from trust.extensions import read_policy_qualifiers
-from trust.vocabulary import POLICY_QUALIFIER_CPS, POLICY_QUALIFIER_USER_NOTICE, ExtensionOID
+from trust.vocabulary import ANY_POLICY, POLICY_QUALIFIER_CPS, POLICY_QUALIFIER_USER_NOTICE, ExtensionOID
 
 _EMPTY_NAME = b"\x30\x00"
 _KNOWN_QUALIFIERS = frozenset((POLICY_QUALIFIER_CPS, POLICY_QUALIFIER_USER_NOTICE))
@@ -19,11 +19,14 @@ _KNOWN_QUALIFIERS = frozenset((POLICY_QUALIFIER_CPS, POLICY_QUALIFIER_USER_NOTIC
 def check_conformance(certificate: Certificate, *, final: bool) -> None:
     """Every rule of this module; CertificateError for the first that is broken.
 
-    Who issues without being an authority is told so by section 6.1.4 (k); the others are looked at here.
+    Of an authority within a path section 6.1.4 (a) and (k) tell some of it; the last certificate is looked at
+    here.
     """
     if certificate.serial_number <= 0:
         raise _forbidden("the serial number is not positive", "serial-number", "4.1.2.2")
     constraints = certificate.basic_constraints
+    if final and any(ANY_POLICY in pair for pair in certificate.policy_mappings):
+        raise _forbidden("it maps from or to any policy", "policy-mapping-any", "4.2.1.5")
     if final and (constraints is None or not constraints.ca):
         _check_end_entity(certificate)
     if certificate.subject == _EMPTY_NAME:
