@@ -27,6 +27,7 @@ from runtime.settings import ServiceSettings
 from trust.certificate import Certificate, load_pem_certificates
 from trust.crl import CertificateRevocationList
 from trust.errors import TrustError
+from trust.keeping import Kept
 from trust.names import names_match
 from trust.ocsp_response import OCSPResponse
 from trust.path import RevocationEvidence
@@ -36,6 +37,8 @@ __all__ = ["EVIDENCE_POLICIES", "EvidencePurpose", "RevocationFetchPolicy", "Rev
 _LOG = logging.getLogger(__name__)
 _MAXIMUM_CRL_ISSUERS = 8
 _MAXIMUM_SIGNERS = 4096
+# Combinations of lists; each holds its lists, of which the newest are wanted.
+_MAXIMUM_LISTS = 8
 
 
 class RevocationFetcher:
@@ -54,6 +57,7 @@ class RevocationFetcher:
         self._known_issuer = lru_cache(maxsize=_MAXIMUM_SIGNERS)(
             partial(signer_of, candidates=self._authorities)
         )
+        self._of_lists: Kept[RevocationEvidence] = Kept(_MAXIMUM_LISTS)
         # Jitter need not be unpredictable.
         backoff = Backoff(self._policy.backoff, random.random)
         self._ocsp = OCSPSource(fetcher, self._policy, backoff, in_background)
@@ -96,7 +100,19 @@ class RevocationFetcher:
             fresh = [each for each in further if each not in seen]
             waiting.extend(fresh)
             seen.update(fresh)
-        return RevocationEvidence(crls=tuple(crls.values()), ocsp=tuple(answers.values()))
+        return self._evidence(tuple(crls.values()), tuple(answers.values()))
+
+    def _evidence(
+        self, crls: tuple[CertificateRevocationList, ...], answers: tuple[OCSPResponse, ...]
+    ) -> RevocationEvidence:
+        """Bring it together; the same lists stay one object, which remembers what has been verified."""
+        if answers:
+            return RevocationEvidence(crls=crls, ocsp=answers)
+        kept = self._of_lists.get(crls)
+        if kept is None:
+            kept = RevocationEvidence(crls=crls)
+            self._of_lists.put(crls, kept)
+        return kept
 
     def issuers_of(self, certificates: Iterable[Certificate], at: datetime) -> tuple[Certificate, ...]:
         """Return the issuers that are neither known nor among these, where policy has them searched for."""

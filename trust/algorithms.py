@@ -70,6 +70,11 @@ class SignatureAlgorithm:
     digest: DigestAlgorithm | None
     salt_length: int = 0
 
+    @cached_property
+    def ecdsa(self) -> ec.ECDSA:
+        """The library's object for ECDSA with the digest."""
+        return ec.ECDSA(_digest_of(self))
+
     @property
     def name(self) -> str:
         """A name for reports: "ECDSA with sha256"."""
@@ -202,7 +207,7 @@ def _verify(
     """Verify by the scheme, which the key must belong to."""
     scheme = algorithm.scheme
     if scheme is SignatureScheme.ECDSA and isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, data, ec.ECDSA(_digest_of(algorithm)))
+        key.verify(signature, data, algorithm.ecdsa)
     elif scheme is SignatureScheme.SM2 and isinstance(key, SM2PublicKey):
         key.verify(signature, data)
     elif isinstance(key, rsa.RSAPublicKey):

@@ -245,9 +245,19 @@ def check_delegation(responder: Certificate, issuer: Certificate, at: datetime, 
     check_responder_validity(responder, at)
     if ExtensionOID.OCSP_NO_CHECK in responder.extensions:
         return
-    if checks.check_responder is None:
+    if checks.check_responder is not None:
+        checks.check_responder(responder)
+    elif names_status_source(responder):
         raise _not_authorised("nobody says whether its certificate is revoked")
-    checks.check_responder(responder)
+
+
+def names_status_source(responder: Certificate) -> bool:
+    """Whether a responder's certificate says where its own status is told (RFC 6960 4.2.2.2.1).
+
+    Where it says neither this nor nocheck the RFC leaves it to local policy: ours is to refuse such a
+    responder when a CRL at hand lists it, and otherwise to go by its validity period, as its authority chose.
+    """
+    return bool(responder.distribution_points or responder.ocsp_urls)
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 
 from trust.encoding import der
-from trust.encoding.der import Reader, Tag
+from trust.encoding.der import DerError, Reader, Tag
 from trust.errors import TrustError
 from trust.keeping import kept
 from trust.sm2 import OID_SM2_CURVE, SM2PublicKey
@@ -98,13 +98,16 @@ class KeyInfo:
 
 def parse_key_info(public_key: bytes) -> KeyInfo:
     """Take a SubjectPublicKeyInfo apart (RFC 5280 4.1.2.7) without loading the key."""
-    reader = der.read_sequence(public_key)
-    oid, parameters = split_algorithm(reader.read_raw())
-    key, unused = reader.read_bit_string()
-    reader.finish()
-    if unused or not key:
+    start, end = der.whole(public_key, Tag.SEQUENCE)
+    fields = der.read_elements(public_key, start, end)
+    if [field[0] for field in fields] != [Tag.SEQUENCE, Tag.BIT_STRING]:
+        raise DerError("not the fields of a public key", code="der-wrong-tag", clause="RFC 5280 4.1")
+    (_, begin, _, stop), (_, _, start, end) = fields
+    oid, parameters = split_algorithm(public_key[begin:stop])
+    # The bit string's first octet counts its unused bits.
+    if public_key[start : start + 1] != b"\0" or end - start < 2:
         raise AlgorithmError("a public key is at least one whole octet", code="key-invalid")
-    return KeyInfo(oid, parameters, key)
+    return KeyInfo(oid, parameters, public_key[start + 1 : end])
 
 
 @lru_cache(maxsize=2048)

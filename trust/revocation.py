@@ -16,7 +16,7 @@ from trust.crl import CRLError
 from trust.crl_check import StatusAnswer
 from trust.crl_status import crl_answer
 from trust.errors import TrustError
-from trust.ocsp import OCSPChecks, verify_ocsp_response
+from trust.ocsp import OCSPChecks, names_status_source, verify_ocsp_response
 from trust.revocation_evidence import CRLVerifier, Freshness, RevocationEvidence, StatusQuestion
 from trust.status import CertStatus, CRLReason
 
@@ -130,7 +130,8 @@ def _ocsp_answers(
 def _check_responder(responder: Certificate, issuer: Certificate, asked: StatusQuestion) -> None:
     """One rule: a delegated responder without nocheck is good by the issuer's CRL (RFC 6960 4.2.2.2.1)."""
     verdict = crl_answer(responder, issuer, asked, [])
-    if verdict is None or verdict.status is not CertStatus.GOOD:
+    status = CertStatus.UNKNOWN if verdict is None else verdict.status
+    if status is CertStatus.REVOKED or (status is CertStatus.UNKNOWN and names_status_source(responder)):
         raise CRLError(
             "the responder is not known to be good", code="ocsp-responder", clause="RFC 6960 4.2.2.2.1"
         )

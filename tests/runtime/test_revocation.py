@@ -169,8 +169,9 @@ def test_the_last_crl_serves_until_its_end_when_it_cannot_be_renewed(world: Worl
 def test_a_crl_is_fetched_anew_after_its_time_and_kept_when_unchanged(world: World) -> None:
     fetcher, card = world.fetcher(crl_refresh=timedelta(minutes=5)), world.issue(ocsp="")
     world.responder.crl_body = world.responder.crl("issuing")
-    first = fetcher.evidence_for([card], world.now).crls[0]
-    assert fetcher.evidence_for([card], world.now + timedelta(minutes=4)).crls[0] is first
+    evidence = fetcher.evidence_for([card], world.now)
+    first = evidence.crls[0]
+    assert fetcher.evidence_for([card], world.now + timedelta(minutes=4)) is evidence
     assert world.responder.count("crl") == 1
     assert fetcher.evidence_for([card], world.now + timedelta(minutes=6)).crls[0] is first, (
         "its index is not built twice"

@@ -266,8 +266,12 @@ def ocsp_responder(
     *,
     subject: str = "OCSP responder",
     no_check: bool = True,
+    crl_url: str | None = None,
     purposes=(ExtendedKeyUsageOID.OCSP_SIGNING,),
     **changes,
 ):
-    extensions = ((x509.OCSPNoCheck(), False),) if no_check else ()
+    extensions = [(x509.OCSPNoCheck(), False)] if no_check else []
+    if crl_url is not None:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        extensions.append((x509.CRLDistributionPoints([point]), False))
     return issue(subject, issuer, purposes=purposes, extensions=extensions, **changes)

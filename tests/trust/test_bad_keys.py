@@ -110,7 +110,7 @@ def test_edwards_keys(oid):
     ("octets", "code"),
     [
         pytest.param(b"", "der-truncated", id="nothing"),
-        pytest.param(der.sequence(), "der-truncated", id="an empty SEQUENCE"),
+        pytest.param(der.sequence(), "der-wrong-tag", id="an empty SEQUENCE"),
         pytest.param(der.sequence(der.sequence(), der.bit_string(b"x")), "der-truncated", id="no algorithm"),
         pytest.param(
             der.sequence(der.sequence(der.oid(EC)), der.octet_string(POINT)), "der-wrong-tag", id="no bits"

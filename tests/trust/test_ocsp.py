@@ -262,7 +262,7 @@ SECOND = timedelta(seconds=1)
         ),
         ({"responder": ocsp_responder(SIBLING)}, "signature-invalid"),
         ({"responder": ocsp_responder(TOP, usage=("key_encipherment",))}, "ocsp-responder"),
-        ({"responder": ocsp_responder(TOP, no_check=False)}, "ocsp-responder"),
+        ({"responder": ocsp_responder(TOP, no_check=False, crl_url="http://va/1.crl")}, "ocsp-responder"),
         ({"responder": ocsp_responder(authority("Sub", TOP))}, "ocsp-responder"),
         ({"responder": LEAF}, "ocsp-responder"),
         (
@@ -336,19 +336,33 @@ def test_responder_that_does_not_answer(status, code):
     assert refusal(response.public_bytes(Encoding.DER)) == code
 
 
-def test_responder_without_nocheck_is_looked_up_in_the_crl():
-    responder = ocsp_responder(TOP, no_check=False)
+def judged_by(responder, *crls: bytes) -> list[str]:
+    """The verdict on LEAF by this responder's answer and CRLs that say nothing of LEAF."""
     response = make_ocsp(LEAF, TOP, responder=responder)
+    inputs = ValidationInputs((TOP.ours,), revocation=RevocationEvidence(crls, (response,)))
+    return [rejection.code for rejection in validate_path(LEAF.ours, inputs, AT).rejections]
 
-    def judge(crl: bytes):
-        inputs = ValidationInputs((TOP.ours,), revocation=RevocationEvidence((crl,), (response,)))
-        return validate_path(LEAF.ours, inputs, AT)
 
-    scope = x509.IssuingDistributionPoint(None, None, False, True, None, False, False)
-    assert judge(make_crl(TOP)).valid
-    report = judge(make_crl(TOP, [responder.serial], extensions=[(scope, True)]))
-    assert [r.code for r in report.rejections] == ["revocation-unknown"]
-    assert "ocsp-responder" in report.rejections[0].message_en
+def one_reason(*revoked: int) -> bytes:
+    """A CRL for keyCompromise alone, which settles no certificate that it does not list."""
+    reasons = frozenset({x509.ReasonFlags.key_compromise})
+    scope = x509.IssuingDistributionPoint(None, None, False, False, reasons, False, False)
+    return make_crl(TOP, revoked, extensions=[(scope, True)])
+
+
+def test_a_responder_that_says_where_its_status_is_told_must_be_good_there():
+    responder = ocsp_responder(TOP, no_check=False, crl_url="http://va/1.crl")
+    assert judged_by(responder) == ["revocation-unknown"]
+    assert judged_by(responder, one_reason()) == ["revocation-unknown"]
+    assert judged_by(responder, make_crl(TOP)) == []
+
+
+def test_a_responder_that_says_nothing_is_believed_unless_a_crl_lists_it():
+    """RFC 6960 4.2.2.2.1 leaves it to local policy."""
+    responder = ocsp_responder(TOP, no_check=False)
+    assert judged_by(responder) == []
+    assert judged_by(responder, one_reason()) == []
+    assert judged_by(responder, one_reason(responder.serial)) == ["revocation-unknown"]
 
 
 def test_unknown_answer_fails_closed():
