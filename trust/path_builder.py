@@ -21,15 +21,21 @@ from trust.algorithms import (
 )
 from trust.budget import Budget
 from trust.certificate import Certificate
+from trust.encoding import der
 from trust.errors import TrustError
 from trust.names import NamingError, canonical_name
-from trust.public_key import PARAMETERS_MISSING, inherit_parameters, lacks_parameters
+from trust.public_key import OID_DSA, PARAMETERS_MISSING, inherit_parameters, lacks_parameters
 from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
 Path = tuple[Certificate, ...]
 # Authorities' names are a few hundred octets long.
 MAXIMUM_ISSUER_NAME_SIZE = 4096
+# In verifications by a common key. A key of 600 octets is RSA of more than 4,096 bits, or ML-DSA.
+DSA_COST, LONG_KEY_COST = 32, 4
+LONG_KEY_SIZE = 600
+OID_DSA_DER = der.oid(OID_DSA)
+_KEY_HEADER_SIZE = 24
 # Farther than any path: what no name leads to is tried last.
 _UNREACHABLE = 1_000_000
 
@@ -134,7 +140,7 @@ class PathBuilder:
         """Why the issuer's key did not make the child's signature; a refusal is kept as a dead end."""
         key = (child.der, issuer.public_key)
         if key not in self._verdicts:
-            self.budget.spend("signatures")
+            self.budget.spend("signatures", _signature_cost(issuer.public_key))
             self._verdicts[key] = self._verify(child, issuer)
             error = self._verdicts[key]
             if error is not None:
@@ -175,6 +181,13 @@ def inherit_keys(path: Path) -> Path:
         inherits = key != certificate.public_key
         whole.append(replace(certificate, public_key=key) if inherits else certificate)
     return tuple(reversed(whole))
+
+
+def _signature_cost(public_key: bytes) -> int:
+    """What a verification by the key counts: DSA's parameters and long keys cost more than others."""
+    if OID_DSA_DER in public_key[:_KEY_HEADER_SIZE]:
+        return DSA_COST
+    return LONG_KEY_COST if len(public_key) > LONG_KEY_SIZE else 1
 
 
 def _issuer_name(name: bytes) -> object:

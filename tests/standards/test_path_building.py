@@ -6,10 +6,13 @@ whatever else lies in the bundle, or to refuse in time.
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa
 
 from tests.standards.chains import (
     AT,
@@ -41,7 +44,9 @@ from tests.standards.chains import (
     unknown,
     usage,
 )
+from trust.certificate import Certificate
 from trust.encoding import der
+from trust.path import RevocationPolicy, ValidationInputs, validate_path
 from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage, ExtensionOID
 
 SERVER, CLIENT = ExtendedKeyUsage.SERVER_AUTHENTICATION, ExtendedKeyUsage.CLIENT_AUTHENTICATION
@@ -514,3 +519,45 @@ def test_purposes_nest():
 
 def test_an_authority_may_be_asked_about():
     assert codes(judge(MIDDLE, [ROOT])) == ["good"]
+
+
+def costly_keys() -> dict[str, tuple[list[bytes], bytes, bytes]]:
+    """Public keys that take long to use, with a signature algorithm of theirs and a signature."""
+    generator = random.Random(7)
+    parameters = dsa.generate_parameters(2048).parameter_numbers()
+    encoding, shape = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+
+    def dsa_key() -> bytes:
+        y = pow(parameters.g, generator.getrandbits(200), parameters.p)
+        return dsa.DSAPublicNumbers(y, parameters).public_key().public_bytes(encoding, shape)
+
+    def rsa_key() -> bytes:
+        modulus, exponent = generator.getrandbits(8192) | 1 << 8191 | 1, (1 << 63) + 1
+        key = der.sequence(der.integer(modulus), der.integer(exponent))
+        return der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.null()), der.bit_string(key))
+
+    with_sha256 = bytes.fromhex("300d06092a864886f70d01010b0500")
+    dsa_with_sha256 = der.sequence(der.oid("2.16.840.1.101.3.4.3.2"))
+    pair = der.sequence(der.integer(5), der.integer(7))
+    return {
+        "RSA": ([rsa_key() for _ in range(200)], with_sha256, b"\0" + b"\1" * 1023),
+        "DSA": ([dsa_key() for _ in range(40)], dsa_with_sha256, pair),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["RSA", "DSA"])
+def test_many_look_alikes_with_costly_keys(kind):
+    keys, algorithm, signature = costly_keys()[kind]
+    plain = (basic(), usage(*CERT_SIGN))
+    crowd = [
+        authority("Middle", ROOT, standard=plain, public_key=key, serial=der.integer(number + 1)).read
+        for number, key in enumerate(keys)
+    ]
+    leaf = issued("Leaf", MIDDLE, standard=(), algorithm=algorithm)
+    read = Certificate.parse(der.sequence(leaf.tbs, algorithm, der.bit_string(signature)))
+    inputs = ValidationInputs((ROOT.read,), tuple(crowd), revocation_policy=RevocationPolicy.NOT_CHECKED)
+    started = time.process_time()
+    report = validate_path(read, inputs, AT)
+    assert time.process_time() - started < SECONDS
+    assert codes(report) == ["budget-exceeded"]
