@@ -19,6 +19,8 @@ MAXIMUM_SIZE: Final = 16 * 1024 * 1024
 MAXIMUM_DEPTH: Final = 32
 MAXIMUM_INTEGER_SIZE: Final = 4096
 MAXIMUM_OID_SIZE: Final = 128
+# In octets: no type that is read here names more than 32 bits.
+MAXIMUM_NAMED_BITS_SIZE: Final = 4
 MAXIMUM_ARC_SIZE: Final = 20
 
 _UTC_TIME = re.compile(rb"[0-9]{6}(?:[01][0-9]|2[0-3])[0-9]{4}Z\Z")
@@ -228,6 +230,8 @@ class Reader:
     def read_named_bits(self, tag: int = Tag.BIT_STRING) -> frozenset[int]:
         """BIT STRING of named bits: the numbers of those set; no trailing zero bits (X.690 11.2.2)."""
         octets, unused = self.read_bit_string(tag)
+        if len(octets) > MAXIMUM_NAMED_BITS_SIZE:
+            raise DerError(f"{len(octets)} octets of named bits", code="der-bit-string")
         if octets and not octets[-1] >> unused & 1:
             raise DerError("trailing zero bits in named bits", code="der-bit-string", clause="X.690 11.2.2")
         return frozenset(n for n in range(8 * len(octets)) if octets[n // 8] & 0x80 >> n % 8)

@@ -211,6 +211,14 @@ def test_trailing_zero_bits_in_named_bits_are_refused():
             Reader(bytes.fromhex(bad)).read_named_bits()
 
 
+def test_named_bits_are_few():
+    """Every bit costs a number in a set: a list's reasons of two megabytes would take a gigabyte."""
+    assert len(Reader(bytes.fromhex("030500ffffffff")).read_named_bits()) == 32
+    with pytest.raises(DerError) as caught:
+        Reader(bytes.fromhex("030600ffffffffff")).read_named_bits()
+    assert caught.value.code == "der-bit-string"
+
+
 def test_depth_is_bounded():
     nested = b""
     for _ in range(der.MAXIMUM_DEPTH + 1):
