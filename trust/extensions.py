@@ -300,16 +300,18 @@ class ReadExtension(Extension):
     def content(self) -> object:
         """What the value says by its reader, None when it has none here; DerError when it is malformed.
 
-        A refusal is remembered too: a long value is not read again for every path it stands in.
+        A refusal is remembered too: a long value is not read again for every path it stands in. Its words
+        are, and not the error, which would keep alive whatever its traceback leads to.
         """
-        refusal: DerError | None = self.__dict__.get("_refusal")
+        refusal: tuple[str, str, str] | None = self.__dict__.get("_refusal")
         if refusal is not None:
-            raise refusal.with_traceback(None)
+            message, code, clause = refusal
+            raise DerError(message, code=code, clause=clause)
         read = _READERS.get(self.oid)
         try:
             return None if read is None else read(self.value)
         except DerError as error:
-            self.__dict__["_refusal"] = error
+            self.__dict__["_refusal"] = error.message, error.code, error.clause
             raise
 
 

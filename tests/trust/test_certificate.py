@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import random
 import time
+import weakref
 from datetime import UTC, datetime
 
 import pytest
@@ -17,8 +19,10 @@ from hypothesis import strategies as st
 
 from tests.trust.authorities import authority, issue, name, new_key, root, signed_again
 from trust.certificate import Certificate, CertificateError, load_pem_certificates
+from trust.encoding import der
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
+from trust.extensions import read_extension
 from trust.names import NameAttribute
 
 TOP = root()
@@ -336,3 +340,22 @@ def test_public_key_is_read_alike(kind):
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     assert party.ours.public_key == expected
+
+
+class Bundle:
+    """Something large that a caller has at hand."""
+
+
+def test_remembered_refusal_keeps_nothing_of_its_caller_alive():
+    """Extensions are kept for later certificates; an error in them would keep each caller's frames."""
+
+    def refuse(bundle: Bundle) -> weakref.ref[Bundle]:
+        extension = read_extension(der.sequence(der.oid("2.5.29.19"), der.octet_string(b"\x30\x01\x2a")))
+        for _ in range(2):
+            with pytest.raises(der.DerError, match="trailing data"):
+                _ = extension.content
+        return weakref.ref(bundle)
+
+    left = refuse(Bundle())
+    gc.collect()
+    assert left() is None
