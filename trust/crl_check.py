@@ -119,7 +119,7 @@ def check_crl_freshness(
     clock_skew: timedelta = DEFAULT_CLOCK_SKEW,
 ) -> None:
     """One rule: the CRL is current at that time (RFC 5280 6.3.3 (a)), and no older than policy allows."""
-    if crl.this_update > at + clock_skew:
+    if crl.this_update - at > clock_skew:
         raise CRLError("the CRL is from the future", code="crl-not-yet-valid", clause="RFC 5280 5.1.2.4")
     if crl.next_update is None:
         if maximum_age is None:

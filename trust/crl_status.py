@@ -8,7 +8,7 @@ the same, and an older list cannot hide what a younger one says.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from trust.algorithms import parse_algorithm
 from trust.certificate import Certificate
@@ -28,6 +28,8 @@ from trust.public_key import key_strength
 from trust.revocation_evidence import SettledCRL, StatusQuestion
 from trust.status import CertStatus
 from trust.vocabulary import ExtensionOID
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 # --- what has been settled before ------------------------------------------------------------------------
 
@@ -68,7 +70,9 @@ def _end_of(crl: CombinedCRL, signer: Certificate, asked: StatusQuestion) -> dat
     """Until when the CRL is current, and its algorithms and key are accepted."""
     maximum_age, policy = asked.freshness.maximum_crl_age, asked.algorithms
     ends = [crl.latest.next_update, policy.key_sunset(key_strength(signer.public_key))]
-    ends.append(None if maximum_age is None else crl.latest.this_update + maximum_age)
+    # An age beyond the calendar's end is none.
+    if maximum_age is not None and maximum_age <= _LATEST - crl.latest.this_update:
+        ends.append(crl.latest.this_update + maximum_age)
     for signed in crl.lists:
         digest = parse_algorithm(signed.algorithm).digest
         ends.append(None if digest is None else policy.sunset(digest))
@@ -166,12 +170,12 @@ class _Run:
     def _settle(self, crl: CombinedCRL, signer: Certificate) -> None:
         """Remember the CRL for certificates like this one.
 
-        Only when it alone covers all reasons, is signed by the issuer's own key, and only lists that never
-        cover such certificates are younger: then nothing but time can change the choice.
+        Only when it alone covers all reasons, the issuer itself signed it, and only lists that never cover
+        such certificates are younger: then nothing but time can change the choice.
         """
         asked = self.asked
         end = _end_of(crl, signer, asked)
-        if self.alone and signer.public_key == self.issuer.public_key and end is not None:
+        if self.alone and signer == self.issuer and end is not None:
             settled = SettledCRL(crl, asked.evidence_at, end, asked.freshness, asked.algorithms)
             asked.evidence.settle(_likeness(self.certificate, self.issuer), settled)
 

@@ -180,12 +180,12 @@ def check_freshness(response: OCSPResponse, answer: OCSPAnswer, at: datetime, ch
     """One rule: the answer is current, within the clocks' difference, and as young as policy asks."""
     skew = checks.clock_skew
     produced_at = response.produced_at or answer.this_update
-    if answer.this_update > at + skew or produced_at > at + skew:
+    if max(answer.this_update, produced_at) - at > skew:
         raise OCSPError("the answer is from the future", code="ocsp-not-yet-valid", clause="RFC 6960 3.2 (5)")
-    if answer.this_update > produced_at + skew:
+    if answer.this_update - produced_at > skew:
         raise OCSPError("the answer is younger than its signature", code="ocsp-time", clause="RFC 6960 2.4")
     if answer.next_update is not None and (
-        answer.next_update < at - skew or answer.next_update < max(answer.this_update, produced_at)
+        at - answer.next_update > skew or answer.next_update < max(answer.this_update, produced_at)
     ):
         raise OCSPError("a newer answer was due", code="ocsp-expired", clause="RFC 6960 3.2 (6)")
     if answer.next_update is None and checks.maximum_age is None:
