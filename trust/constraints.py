@@ -14,9 +14,9 @@ from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader, Tag
-from trust.general_names import GeneralName, GeneralNameKind
+from trust.general_names import TEXT_KINDS, GeneralName, GeneralNameKind
 from trust.name_constraints import NameConstraints
-from trust.names import NameAttribute, decode_relative_names
+from trust.names import NameAttribute, decode_relative_names, printable
 from trust.subtrees import ConstraintError, Subtrees, index_subtrees, parse_name
 from trust.vocabulary import SMTP_UTF8_MAILBOX
 
@@ -76,7 +76,12 @@ def _index(constraints: NameConstraints) -> tuple[_Index, _Index]:
 def _parsed_names(certificate: Certificate) -> tuple[tuple[GeneralName, Any, int], ...]:
     """The certificate's names, each taken apart, with the number of its parts: what a comparison may cost."""
     parsed = ((name, parse_name(name)) for name in certificate_names(certificate))
-    return tuple((name, parts, 1 + len(parts or ())) for name, parts in parsed)
+    return tuple((name, parts, 1 + _count_parts(name, parts)) for name, parts in parsed)
+
+
+def _count_parts(name: GeneralName, parsed: Any) -> int:
+    """How many parts a comparison goes through: the labels of a host, the relative names of a directory's."""
+    return name.value.count(b".") if name.kind in TEXT_KINDS else len(parsed or ())
 
 
 def _check_permitted(name: GeneralName, parsed: Any, permitted: _Index) -> None:
@@ -144,5 +149,5 @@ def _subject_addresses(subject: bytes) -> list[GeneralName]:
 def _shown(name: GeneralName) -> str:
     """The name for a report: text where it is text, otherwise its kind."""
     if name.kind in (GeneralNameKind.EMAIL, GeneralNameKind.DNS, GeneralNameKind.URI):
-        return f"{name.kind.name} {name.value[:100].decode('utf-8', errors='replace')}"
+        return f"{name.kind.name} {printable(name.value[:100].decode('utf-8', errors='replace'))}"
     return name.kind.name

@@ -210,13 +210,17 @@ def _attribute_text(value: NameValue) -> str:
     if value.text is None:
         return f"{_SHORT_NAMES[attribute] if attribute else value.oid}=#{value.raw.hex()}"
     text = re.sub(r'([\\"+,;<>])', r"\\\1", value.text)
-    # Characters that would break a line or hide themselves are written as their octets.
-    text = "".join(_escape_control(character) for character in text)
+    text = printable(text)
     if text[:1] in ("#", " "):
         text = "\\" + text
     if len(text) > 1 and text.endswith(" "):
         text = text[:-1] + "\\ "
     return f"{_SHORT_NAMES[attribute] if attribute else value.oid}={text}"
+
+
+def printable(text: str) -> str:
+    """The text; characters that would break a line, steer a terminal or hide are written as their octets."""
+    return "".join(_escape_control(character) for character in text)
 
 
 def _escape_control(character: str) -> str:

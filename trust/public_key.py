@@ -198,9 +198,15 @@ def _load_dsa(info: KeyInfo) -> dsa.DSAPublicKey:
     value.finish()
     if p.bit_length() > MAXIMUM_DSA_BITS or q.bit_length() > MAXIMUM_DSA_ORDER_BITS or not 0 < q < p:
         raise AlgorithmError(f"a DSA key of {p.bit_length()} bits is not accepted", code="key-size")
-    if (p - 1) % q or not 1 < g < p or not 1 < y < p - 1 or pow(g, q, p) != 1:
+    if (p - 1) % q or not 1 < g < p or not 1 < y < p - 1 or not _generates(g, q, p):
         raise AlgorithmError("the DSA parameters or the key are not usable", code="key-invalid")
     return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
+
+
+@lru_cache(maxsize=64)
+def _generates(g: int, q: int, p: int) -> bool:
+    """Whether the order of g divides q; ten milliseconds, so that a refusal is remembered too."""
+    return pow(g, q, p) == 1
 
 
 _LOADERS: dict[str, Callable[[KeyInfo], PublicKey]] = {

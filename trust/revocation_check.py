@@ -87,7 +87,7 @@ class RevocationChecker:
                 for signed in crl.lists:
                     self.builder.budget.spend("signatures")
                     signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
-                if candidate.public_key != issuer.public_key:
+                if candidate != issuer:
                     self._check_crl_issuer_path(candidate, certificate)
             except BudgetError:
                 raise
@@ -131,7 +131,7 @@ def _explain(certificate: Certificate, verdict: StatusVerdict, policy: Revocatio
         on_hold = answer.reason is CRLReason.CERTIFICATE_HOLD
         reason = Reason.ON_HOLD if on_hold else Reason.REVOKED
         return reject(reason, certificate, _revocation_text(answer.revoked_at, answer.reason))
-    if policy is RevocationPolicy.SOFT_FAIL:
+    if policy is RevocationPolicy.SOFT_FAIL and not verdict.disowned:
         return None
     detail = f" ({', '.join(verdict.complaints)})" if verdict.complaints else ""
     if policy is RevocationPolicy.TRY_LATER and not verdict.disowned:

@@ -16,6 +16,7 @@ from tests.standards.chains import (
     AT,
     CERT_SIGN,
     COMMON_NAME,
+    DAY,
     EXAMPLE_ARC,
     ORGANIZATION,
     Made,
@@ -211,6 +212,19 @@ def test_authorities_full_of(what):
         assert verdict(leaf, *others) not in ("good", "")
 
 
+def test_long_hosts_under_constraints_of_every_length():
+    """A host is looked up at each length that a base has: what that costs is counted label by label."""
+    forbidden = constraints(excluded=[dns("b." + "a." * n + "a") for n in range(125)])
+    path = [ROOT]
+    for number in range(13):
+        path.append(authority(f"N{number}", path[-1], forbidden))
+    beside = [one.but(serial=der.integer(100)) for one in path[1:]]
+    names = alternative(*(dns(f"x{n}." + "a." * 119 + "a") for n in range(450)))
+    late = issued("Leaf", path[-1], names, not_after=der.time(AT - DAY)).der
+    with Timed():
+        assert verdict(late, *(one.der for one in (*path[1:], *beside))) not in ("good", "")
+
+
 # --- deep ------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +340,19 @@ KEYS = {
     "Ed25519, parameters": der.sequence(ED25519_WITH_NULL, der.bit_string(b"\1" * 32)),
     "no key": der.sequence(),
 }
+
+
+def test_leaf_with_a_costly_key_that_is_refused_on_a_hundred_paths():
+    """A DSA key of 3,072 bits whose generator is found wrong after ten milliseconds, and only once."""
+    order = (1 << 255) + 1
+    modulus = order * (1 << 2816) + 1
+    parameters = der.sequence(der.integer(modulus), der.integer(order), der.integer(2))
+    algorithm = der.sequence(der.oid("1.2.840.10040.4.1"), parameters)
+    key = der.sequence(algorithm, der.bit_string(der.integer(3)))
+    above = [authority("M", ROOT, key="m", serial=der.integer(n + 1)) for n in range(120)]
+    leaf = issued("Leaf", above[0], public_key=key).der
+    with Timed():
+        assert verdict(leaf, *(one.der for one in above)) == "algorithm-refused"
 
 
 @pytest.mark.parametrize("what", KEYS)
@@ -520,3 +547,10 @@ def random_der(generator: random.Random, depth: int) -> bytes:
     if tag & 0x20 and depth:
         return der.tlv(tag, b"".join(random_der(generator, depth - 1) for _ in range(generator.randrange(3))))
     return der.tlv(tag, generator.randbytes(generator.choice((0, 1, 1, 2, 4, 8))))
+
+
+def test_decoys_with_huge_keys_do_not_hide_the_issuer():
+    """Certificates that nobody signed, of the issuer's name and key identifier, around the right one."""
+    huge = [MIDDLE.but(public_key=rsa_key((1 << n) - 1, 65537)).der for n in range(30_000, 30_010)]
+    with Timed():
+        assert verdict(LEAF.der, *huge, MIDDLE.der, *huge) == "good"
