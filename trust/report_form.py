@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from trust.certificate import Certificate
-from trust.report import PathReport
+from trust.report import MAXIMUM_SUBJECT_LENGTH, PathReport
 
 Language = Literal["en", "zh"]
 
@@ -46,7 +46,7 @@ def report_text(
     """The verdict on the certificate in a few lines; with `explain` every rule and its outcome."""
     words = _WORDS[language]
     verdict = words["valid" if report.valid else "refused"]
-    lines = [verdict.format(subject=certificate.subject_text)]
+    lines = [verdict.format(subject=_subject(certificate))]
     lines += [
         f"  {rejection.message_zh if language == 'zh' else rejection.message_en}"
         f" [{rejection.code}, {rejection.clause}]"
@@ -56,7 +56,7 @@ def report_text(
     if report.path:
         lines.append(words["path"])
         lines += [
-            "  " + words["until"].format(subject=each.subject_text, until=f"{each.not_valid_after:%Y-%m-%d}")
+            "  " + words["until"].format(subject=_subject(each), until=f"{each.not_valid_after:%Y-%m-%d}")
             for each in report.path
         ]
     if report.valid:
@@ -65,6 +65,11 @@ def report_text(
         lines.append(words["checks"])
         lines += _explained(report, language)
     return "\n".join(lines)
+
+
+def _subject(certificate: Certificate) -> str:
+    """The subject, or the beginning of a hostile one."""
+    return certificate.subject_text[:MAXIMUM_SUBJECT_LENGTH]
 
 
 def _policies(report: PathReport, words: dict[str, str]) -> str:
@@ -82,7 +87,7 @@ def _explained(report: PathReport, language: Language) -> list[str]:
     for check in report.checks:
         if check.certificate is not told:
             told = check.certificate
-            lines.append(f"  {told.subject_text}")
+            lines.append(f"  {_subject(told)}")
         outcome = words["passed" if check.passed else "broken"]
         name = check.rule.name_zh if language == "zh" else check.rule.name_en
         lines.append(f"    {outcome}  {check.clause}  {name}")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 
-from tests.trust.authorities import AT, issue, name, root
+from tests.standards.chains import COMMON_NAME, attribute, dn, issued, rdn
+from tests.trust.authorities import AT, authority, issue, name, root
+from trust.path import RevocationPolicy, ValidationInputs, validate_path
 from trust.report import PathError, PathReport, Reason, reject
+from trust.report_form import report_text
 
 LEAF = issue("Leaf", root()).ours
 
@@ -37,3 +41,19 @@ def test_a_report_without_a_path_is_not_valid():
     with pytest.raises(PathError) as caught:
         report.raise_if_invalid()
     assert caught.value.code == "no-path"
+
+
+def test_names_cannot_steer_a_terminal_or_flood_it():
+    """A name in a report is what an attacker chose: no escape sequence, no line of its own."""
+    top = root()
+    sub = authority(
+        "Sub", top, extensions=[(x509.NameConstraints([x509.DNSName("city.example")], None), True)]
+    )
+    hostile = issue("长" * 16, sub, names=[x509.DNSName("\x1b[2J\nvalid: CN=Mayor")]).ours
+    inputs = ValidationInputs((top.ours,), (sub.ours,), revocation_policy=RevocationPolicy.NOT_CHECKED)
+    text = report_text(validate_path(hostile, inputs, AT), hostile)
+    assert "\\1b[2J\\0avalid" in text
+    assert "\x1b" not in text
+    assert not any(line.startswith("valid") for line in text.splitlines())
+    long = issued(dn(*(rdn(attribute(COMMON_NAME, "x" * 60)) for _ in range(900)))).read
+    assert len(report_text(validate_path(long, inputs, AT), long)) < 1000
