@@ -36,9 +36,11 @@ class RevocationPolicy(Enum):
 
     - HARD_FAIL: the certificate is refused.
     - TRY_LATER: it is not good now; the report says apart that one may fetch and ask again (EN 319 102-1).
-      A responder that does not know the certificate has said all it will: that is a refusal.
     - SOFT_FAIL: it is let pass. Who can silence the responder then passes with a revoked certificate.
     - NOT_CHECKED: nobody asks.
+
+    A responder that does not know the certificate has said all it will: that is a refusal, and no missing
+    information. It did not know the certificates that were issued behind its authority's back.
     """
 
     HARD_FAIL = "hard-fail"

@@ -168,6 +168,18 @@ def test_chain_of_crl_issuers_is_followed_to_a_depth_only():
     assert outcome(judged(leaf, crls, [ISSUING, *parties])) == ["revocation-unknown"]
 
 
+def test_made_up_certificate_of_the_issuers_key_does_not_lend_it_a_usage():
+    """Who brings the certificates may bring one of the issuer's name and key that nobody signed."""
+    silent = authority("Silent", TOP, usage=("key_cert_sign",))
+    leaf = issue("Leaf", silent)
+    stranger = root("Top")
+    made_up = issue("Silent", stranger, ca=True, key=silent.key)
+    crls = [make_crl(TOP), make_crl(silent)]
+    assert outcome(judged(leaf, crls, [silent, made_up])) == ["revocation-unknown"]
+    rightful = authority("Silent", TOP, key=silent.key)
+    assert outcome(judged(leaf, crls, [silent, made_up, rightful])) == []
+
+
 def test_large_list_with_hundreds_of_possible_signers_is_given_up_in_time():
     entries = b"".join(encode_revoked_entry(RevokedEntry(number, AT)) for number in range(1, 200_000))
     look_alikes = [

@@ -68,6 +68,15 @@ def test_responder_that_does_not_know_the_certificate_has_said_so():
     assert not report.try_later
 
 
+def test_responder_that_does_not_know_the_certificate_is_no_missing_information():
+    """Certificates that intruders had made were unknown to the authority's responder (DigiNotar, 2011)."""
+    answer = make_ocsp(LEAF, TOP, status=ocsp.OCSPCertStatus.UNKNOWN)
+    report = judged(answers=(answer,), revocation_policy=RevocationPolicy.SOFT_FAIL)
+    assert codes(report) == ["revocation-unknown"]
+    known = judged(make_crl(TOP), answers=(answer,), revocation_policy=RevocationPolicy.SOFT_FAIL)
+    assert known.valid
+
+
 def test_revoked_is_revoked_under_every_policy_that_asks():
     for policy in (RevocationPolicy.HARD_FAIL, RevocationPolicy.TRY_LATER, RevocationPolicy.SOFT_FAIL):
         report = judged(make_crl(TOP, [LEAF.serial]), revocation_policy=policy)
@@ -191,3 +200,29 @@ def test_list_that_forgets_the_expired_says_nothing_of_them():
     listed = make_crl(TOP, [(old.serial, AT - 15 * DAY, None)])
     assert past_of(listed, 20, old) == []
     assert past_of(listed, 12, old) == ["certificate-revoked"]
+
+
+# --- the calendar's ends ---------------------------------------------------------------------------------
+
+
+def test_times_at_the_ends_of_the_calendar_are_judged():
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    for at, evidence_at in ((first, None), (last, None), (AT, last), (first, last)):
+        for evidence in (
+            (make_crl(TOP),),
+            (),
+            (make_crl(TOP, next_update=datetime(9999, 12, 31, tzinfo=UTC)),),
+        ):
+            report = judged(*evidence, answers=(make_ocsp(LEAF, TOP),), at=at, evidence_at=evidence_at)
+            assert not report.valid
+
+
+def test_ages_and_clocks_without_bound():
+    """An age or a difference that reaches beyond the calendar is none."""
+    for freshness in (Freshness(timedelta.max, timedelta.max), Freshness(clock_skew=timedelta.max)):
+        for crls, answers in (((make_crl(TOP),), ()), ((), (make_ocsp(LEAF, TOP),))):
+            inputs = ValidationInputs(
+                (TOP.ours,), revocation=RevocationEvidence(crls, answers), freshness=freshness
+            )
+            assert validate_path(LEAF.ours, inputs, AT).valid
+            assert validate_path(LEAF.ours, inputs, AT).valid
