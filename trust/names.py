@@ -147,12 +147,13 @@ def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:
     return tuple(_decode_relative_name(relative) for relative in _relative_names(name))
 
 
-def _relative_names(name: bytes) -> list[bytes]:
+@kept
+def _relative_names(name: bytes) -> tuple[bytes, ...]:
     """The relative names of a DER Name, each a DER SET that is not looked into."""
     if len(name) > MAXIMUM_NAME_SIZE:
         raise NamingError(f"a name of more than {MAXIMUM_NAME_SIZE} octets", code="name-too-large")
     start, end = der.whole(name, Tag.SEQUENCE)
-    return [name[begin:stop] for _, begin, _, stop in der.read_elements(name, start, end)]
+    return tuple([name[begin:stop] for _, begin, _, stop in der.read_elements(name, start, end)])
 
 
 @kept

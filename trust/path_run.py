@@ -7,9 +7,9 @@ that the next certificate below them costs its own rules only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cached_property
 
 from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
@@ -17,7 +17,7 @@ from trust.errors import TrustError
 from trust.keeping import Kept
 from trust.path_builder import Path
 from trust.path_steps import PathState, PathSteps, Rejections, RevocationCheck
-from trust.report import PathReport, Reason, Rejection, Rule, reject
+from trust.report import PathReport, Reason, Rejection, Rule, RulesOfPath, reject
 from trust.validation_inputs import ValidationInputs
 
 # Rules, and the methods that apply them.
@@ -71,7 +71,8 @@ _FINAL_RULES: Steps = (
 )
 
 
-class Rules(NamedTuple):
+@dataclass(frozen=True)
+class Rules:
     """The rules for each place in a path; the passing ones are those that time may break."""
 
     anchor: Steps
@@ -80,21 +81,24 @@ class Rules(NamedTuple):
     passing: Steps
     subscriber: Steps
 
+    @cached_property
+    def told(self) -> RulesOfPath:
+        """The rules without the methods that apply them, for a report."""
+        places = (self.anchor, self.authority, self.subscriber)
+        return RulesOfPath(*(tuple(rule for rule, _ in steps) for steps in places))
 
-def _without_revocation(steps: Steps) -> Steps:
-    """The steps of a validation that does not ask about revocation."""
+    def without_revocation(self) -> Rules:
+        """The rules of a validation that does not ask about revocation."""
+        return replace(self, **{place.name: _unasked(getattr(self, place.name)) for place in fields(self)})
+
+
+def _unasked(steps: Steps) -> Steps:
+    """The steps without the one that asks about revocation."""
     return tuple(step for step in steps if step[1] is not PathSteps.check_revocation)
 
 
 _RULES = Rules(_ANCHOR_RULES, _PASSING_ANCHOR_RULES, _AUTHORITY_RULES, _PASSING_RULES, _FINAL_RULES)
-_RULES_WITHOUT_REVOCATION = Rules(*map(_without_revocation, _RULES))
-
-
-@lru_cache(maxsize=8)
-def _names_of(steps: Steps) -> tuple[Rule, ...]:
-    """The rules of the steps, for a report."""
-    return tuple(rule for rule, _ in steps)
-
+_RULES_WITHOUT_REVOCATION = _RULES.without_revocation()
 
 # What the authorities of a path come to, where nothing speaks against them. Time and revocation have no part
 # in it, and are judged at every validation.
@@ -112,53 +116,48 @@ class PathRun(PathSteps):
         check_revocation: RevocationCheck | None,
         budget: Budget,
     ) -> None:
-        super().__init__(inputs, path, at, check_revocation, budget)
         self.path = path
         self.rules = _RULES if check_revocation is not None else _RULES_WITHOUT_REVOCATION
-        self.rejections: list[Rejection] = []
-        self.broken: list[tuple[Certificate, Rule]] = []
-
-    def run(self) -> PathReport:
-        """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
-        subscriber, *authorities, anchor = self.path
-        authorities.reverse()
-        self._process_authorities(authorities)
-        self.final, self.self_issued_below = True, False
-        self._apply(self.rules.subscriber, subscriber)
-        applied = (
-            (anchor, _names_of(self.rules.anchor)),
-            *((authority, _names_of(self.rules.authority)) for authority in authorities),
-            (subscriber, _names_of(self.rules.subscriber)),
-        )
-        return PathReport(
-            self.at,
-            self.path,
-            tuple(self.rejections),
-            applied,
-            frozenset(self.broken),
-            self.user_policies,
-        )
-
-    def _process_authorities(self, authorities: list[Certificate]) -> None:
-        """6.1.3 and 6.1.4 for every authority below the anchor; what they come to is remembered."""
-        inputs = self.inputs
-        known_by = (
-            self.path[1:],
+        self.known_by = (
+            path[1:],
             inputs.explicit_policy,
             inputs.initial_any_policy_inhibit,
             inputs.initial_policy_mapping_inhibit,
             inputs.required_extended_key_usage,
         )
-        known = _AUTHORITY_STATES.get(known_by)
-        self.state = known or self.state
-        self._apply(self.rules.passing_anchor if known else self.rules.anchor, self.issuer)
-        for authority in authorities:
-            self.self_issued_below = authority.is_self_issued
-            self._apply(self.rules.passing if known else self.rules.authority, authority)
-            self.issuer = authority
-        if not known and not self.rejections:
-            _AUTHORITY_STATES.put(known_by, self.state)
+        self.known = _AUTHORITY_STATES.get(self.known_by)
+        state = self.known or PathState.initial(inputs, len(path) - 1)
+        super().__init__(inputs, path[-1], at, check_revocation, budget, state)
+        self.rejections: list[Rejection] = []
+        self.broken: list[tuple[Certificate, Rule]] = []
+
+    def run(self) -> PathReport:
+        """6.1.1 (d), then 6.1.3 for every certificate, 6.1.4 between, 6.1.5 at the end, 6.1.6."""
+        if self.known:
+            self._process_authorities(self.rules.passing_anchor, self.rules.passing)
+        else:
+            self._process_authorities(self.rules.anchor, self.rules.authority)
+            if not self.rejections:
+                _AUTHORITY_STATES.put(self.known_by, self.state)
         self.state = self.state.for_subscriber()
+        self.final, self.self_issued_below = True, False
+        self._apply(self.rules.subscriber, self.path[0])
+        return PathReport(
+            self.at,
+            self.path,
+            tuple(self.rejections),
+            self.rules.told,
+            frozenset(self.broken),
+            self.user_policies,
+        )
+
+    def _process_authorities(self, anchor_steps: Steps, steps: Steps) -> None:
+        """The anchor, and 6.1.3 and 6.1.4 for every authority below it."""
+        self._apply(anchor_steps, self.issuer)
+        for authority in self.path[-2:0:-1]:
+            self.self_issued_below = authority.is_self_issued
+            self._apply(steps, authority)
+            self.issuer = authority
 
     def _apply(self, steps: Steps, certificate: Certificate) -> None:
         """The steps on one certificate in the order of the clauses; a value that cannot be read breaks one.

@@ -16,7 +16,6 @@ from trust.conformance import check_conformance
 from trust.constraints import ConstraintError, ConstraintState
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
-from trust.path_builder import Path
 from trust.policy import PolicyGraph
 from trust.report import Reason, Rejection, reject
 from trust.validation_inputs import ValidationInputs
@@ -93,15 +92,16 @@ class PathSteps:
     def __init__(
         self,
         inputs: ValidationInputs,
-        path: Path,
+        anchor: Certificate,
         at: datetime,
         check_revocation: RevocationCheck | None,
         budget: Budget,
+        state: PathState,
     ) -> None:
         self.inputs, self.at, self.is_revoked, self.budget = inputs, at, check_revocation, budget
-        self.state = PathState.initial(inputs, len(path) - 1)
+        self.state = state
         # The certificate at hand: whose it is, whether it is the last, whether it only hands a name on.
-        self.issuer = path[-1]
+        self.issuer = anchor
         self.final = self.self_issued_below = False
         self.policy_refused = False
         self.user_policies: frozenset[str] = frozenset()
@@ -244,12 +244,15 @@ class PathSteps:
 
     def check_critical_extensions(self, certificate: Certificate) -> Rejections:
         """6.1.4 (o), 6.1.5 (e): every critical extension is understood."""
-        clause = "RFC 5280 6.1.5 (e)" if self.final else "RFC 5280 6.1.4 (o)"
-        return tuple(
-            reject(Reason.CRITICAL_EXTENSION, certificate, extension.oid, clause=clause)
+        unknown = [
+            extension.oid
             for extension in certificate.extensions.values()
             if extension.critical and extension.oid not in UNDERSTOOD_EXTENSIONS
-        )
+        ]
+        if not unknown:
+            return ()
+        clause = "RFC 5280 6.1.5 (e)" if self.final else "RFC 5280 6.1.4 (o)"
+        return tuple(reject(Reason.CRITICAL_EXTENSION, certificate, oid, clause=clause) for oid in unknown)
 
     # --- 6.1.5 wrap-up ---
 

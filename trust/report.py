@@ -216,6 +216,17 @@ class Rule(NamedTuple):
     name_zh: str
 
 
+class RulesOfPath(NamedTuple):
+    """The rules in the order in which they were applied, by the certificate's place in the path."""
+
+    anchor: tuple[Rule, ...] = ()
+    authority: tuple[Rule, ...] = ()
+    subscriber: tuple[Rule, ...] = ()
+
+
+NO_RULES = RulesOfPath()
+
+
 @dataclass(frozen=True)
 class Check:
     """One rule that was applied to one certificate, and its outcome."""
@@ -244,14 +255,14 @@ class PathReport:
 
     `path` runs from the certificate asked about to the trust anchor; it is empty when none was found, and the
     best of the refused ones when the verdict is no. `policies` is the user-constrained policy set of RFC 5280
-    6.1.6, anyPolicy written as its OID. `applied` are the rules in the order in which they were applied,
-    `broken` those that did not hold.
+    6.1.6, anyPolicy written as its OID. `rules` are those that were applied, `broken` those of them that
+    did not hold.
     """
 
     at: datetime
     path: tuple[Certificate, ...] = ()
     rejections: tuple[Rejection, ...] = ()
-    applied: tuple[tuple[Certificate, tuple[Rule, ...]], ...] = ()
+    rules: RulesOfPath = NO_RULES
     broken: frozenset[tuple[Certificate, Rule]] = frozenset()
     policies: frozenset[str] = frozenset()
 
@@ -269,10 +280,18 @@ class PathReport:
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """Every rule that was applied, with its outcome."""
+        """Every rule that was applied, with its outcome, from the anchor down."""
+        if not self.path:
+            return ()
+        subscriber, *authorities, anchor = self.path
+        applied = [
+            (anchor, self.rules.anchor),
+            *((authority, self.rules.authority) for authority in reversed(authorities)),
+            (subscriber, self.rules.subscriber),
+        ]
         return tuple(
             Check(f"RFC 5280 {rule.clause}", rule, certificate, (certificate, rule) not in self.broken)
-            for certificate, rules in self.applied
+            for certificate, rules in applied
             for rule in rules
         )
 

@@ -61,7 +61,7 @@ def report_text(
         ]
     if report.valid:
         lines.append(words["policies"].format(policies=_policies(report, words)))
-    if explain and report.applied:
+    if explain and report.checks:
         lines.append(words["checks"])
         lines += _explained(report, language)
     return "\n".join(lines)
