@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trust.errors import TrustError
 
 
@@ -11,7 +9,6 @@ class BudgetError(TrustError):
     """More work than a validation may cost."""
 
 
-@dataclass
 class Budget:
     """What one validation may still cost.
 
@@ -19,14 +16,16 @@ class Budget:
     and policies (tens of nanoseconds to a few microseconds each).
     """
 
-    signatures: int = 512
-    steps: int = 4000
-    paths: int = 128
-    comparisons: int = 100_000
+    def __init__(
+        self, signatures: int = 512, steps: int = 4000, paths: int = 128, comparisons: int = 100_000
+    ) -> None:
+        self._left = {
+            "signatures": signatures, "steps": steps, "paths": paths, "comparisons": comparisons,
+        }  # fmt: skip
 
     def spend(self, kind: str, amount: int = 1) -> None:
         """Take from the account called `kind`; BudgetError when it does not hold that much."""
-        left = getattr(self, kind) - amount
+        left = self._left[kind] - amount
         if left < 0:
             raise BudgetError(f"the search took too many {kind}", code="budget-exceeded", clause="RFC 4158 3")
-        setattr(self, kind, left)
+        self._left[kind] = left

@@ -21,6 +21,9 @@ class DigestAlgorithm(Enum):
     SHA512 = ("sha512", "2.16.840.1.101.3.4.2.3")
     SM3 = ("sm3", "1.2.156.10197.1.401")
 
+    # By identity, as members are compared: they are looked up at every validation.
+    __hash__ = object.__hash__
+
     def __init__(self, label: str, oid: str) -> None:
         self.label = label
         self.oid = oid

@@ -43,3 +43,8 @@ class Kept(Generic[T]):
             self._values[key] = value
             if len(self._values) > self._maximum:
                 del self._values[next(iter(self._values))]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()

@@ -17,6 +17,7 @@ from trust.algorithms import (
     AlgorithmPolicy,
     check_algorithm,
     check_public_key,
+    verify_signature,
     verify_with,
 )
 from trust.budget import Budget
@@ -86,7 +87,9 @@ class PathBuilder:
                 continue
             if is_anchor:
                 self.budget.spend("paths")
-                yield from self._verified((*path, issuer))
+                found = self._verified((*path, issuer))
+                if found is not None:
+                    yield found
             elif len(path) < self.maximum_length:
                 yield from self._extend((*path, issuer))
 
@@ -122,14 +125,13 @@ class PathBuilder:
             distances.update(dict.fromkeys(names, distance))
         return distances
 
-    def _verified(self, path: Path) -> Iterator[Path]:
+    def _verified(self, path: Path) -> Path | None:
         """The path when every signature in it verifies, with the DSA parameters that keys inherit."""
         if not any(lacks_parameters(certificate.public_key) for certificate in path):
-            yield path
-            return
+            return path
         whole = inherit_keys(path)
-        if all(self._verdict(child, issuer) is None for child, issuer in pairwise(whole)):
-            yield whole
+        verified = all(self._verdict(child, issuer) is None for child, issuer in pairwise(whole))
+        return whole if verified else None
 
     def _signed_by(self, child: Certificate, issuer: Certificate) -> bool:
         """Whether the issuer's key made the child's signature, or may have: its parameters stand above it."""
@@ -152,8 +154,10 @@ class PathBuilder:
         try:
             algorithm = check_algorithm(child.algorithm, self.at, self.algorithms)
             check_public_key(issuer.public_key, self.at, self.algorithms)
-            verify = _verify_kept if _is_authority(child) else verify_with
-            verify(issuer.public_key, algorithm, child.signature, child.tbs)
+            if _is_authority(child):
+                _verify_kept(issuer.public_key, child.algorithm, child.signature, child.tbs)
+            else:
+                verify_with(issuer.public_key, algorithm, child.signature, child.tbs)
         except TrustError as error:
             return error
         return None
@@ -161,7 +165,7 @@ class PathBuilder:
 
 # Authorities are few and issue many: that their certificates' signatures are right is remembered. Only what
 # has been verified is kept, by its bytes, so nothing wrong can be remembered.
-_verify_kept = lru_cache(maxsize=256)(verify_with)
+_verify_kept = lru_cache(maxsize=256)(verify_signature)
 
 
 def _is_authority(certificate: Certificate) -> bool:
