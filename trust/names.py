@@ -17,6 +17,8 @@ from trust.keeping import kept
 MAXIMUM_NAME_SIZE: Final = 64 * 1024
 MAXIMUM_MARKS: Final = 30
 _KEPT_CHARACTERS: Final = 8192
+_CONSTRUCTED: Final = 0x20
+_CONTEXT: Final = 0x80
 # Five characters are no combining marks and become some when they are normalised.
 _MARKS_IN_DISGUISE: Final = "\u0f73\u0f75\u0f81\uff9e\uff9f"
 
@@ -179,6 +181,10 @@ def _decode_attribute(data: bytes, attribute: Element) -> NameValue:
     tag, begin, start, end = fields[1]
     encoding = _DECODERS.get(tag)
     if encoding is None:
+        if tag < _CONTEXT and tag & _CONSTRUCTED and tag not in (Tag.SEQUENCE, Tag.SET):
+            raise NamingError(
+                f"attribute {oid} is a string in pieces", code="name-encoding", clause="X.690 10.2"
+            )
         return NameValue(oid, None, data[begin:end])
     try:
         return NameValue(oid, data[start:end].decode(encoding), data[begin:end])

@@ -19,9 +19,11 @@ from trust.certificate import Certificate
 from trust.encoding import der
 from trust.errors import TrustError
 from trust.extensions import GeneralName, GeneralNameKind
+from trust.names import canonical_name
 from trust.subtrees import parse_name
 from trust.vocabulary import SMTP_UTF8_MAILBOX, ExtensionOID
 
+_MAIL = (GeneralNameKind.EMAIL,)
 OPENSSL, CERTVALIDATOR = "OpenSSL", "certvalidator"
 REFEREES: dict[str, Callable[[Case], Verdict]] = {OPENSSL: by_openssl, CERTVALIDATOR: by_certvalidator}
 
@@ -190,6 +192,31 @@ def _name_in_doubt(case: Case, _referee: str, _reason: str) -> bool:
     return None in parsed or (None, True) in parsed or (None, False) in parsed
 
 
+def _issuer_is_no_name(case: Case, _referee: str, _reason: str) -> bool:
+    """The issuer of the leaf or of an authority cannot be read."""
+    for encoded in (case.leaf, *case.bundle):
+        try:
+            canonical_name(Certificate.parse(encoded).issuer)
+        except TrustError:
+            return True
+    return False
+
+
+def _excluded_mailbox(case: Case, _referee: str, _reason: str) -> bool:
+    """An authority excludes one mailbox, which the leaf has but for the case."""
+    said = [certificate.name_constraints for certificate in _readable((*case.bundle, *case.anchors))]
+    excluded = {base.text.lower() for each in said if each for base in each.excluded if base.kind in _MAIL}
+    return any(
+        name.lower() in excluded for name in Certificate.parse(case.leaf).subject_alternative_name.email
+    )
+
+
+def _has_other_name(case: Case, _referee: str, _reason: str) -> bool:
+    """A certificate of our path has an otherName."""
+    names = [name for each in _path_of(case) for name in each.subject_alternative_name.names]
+    return any(name.kind is GeneralNameKind.OTHER for name in names)
+
+
 def _something_is_unread(case: Case, _referee: str, _reason: str) -> bool:
     """A certificate of the bundle cannot be read here, and is missing then."""
     return any(reason.startswith("unread:") for reason in ours(case).reasons)
@@ -235,12 +262,12 @@ TABLE: tuple[Explanation, ...] = (
         "an authority has no subject",
     ),
     Explanation(
-        "DNS constraints with a leading period",
+        "constraints not in their form's syntax: DNS with a leading period, hosts that are none",
         BOTH,
         "refuse",
         WE,
         "RFC 5280 4.2.1.10",
-        r"'\..*' is no subtree of DNS names",
+        "is no subtree of (DNS|EMAIL|URI) names",
     ),
     Explanation(
         "a serial number of more than 20 octets",
@@ -289,6 +316,24 @@ TABLE: tuple[Explanation, ...] = (
         WE,
         "X.690 10, 11; RFC 5280 4.1.2.4",
         "is malformed: (a relative name|attribute |an object id|expected tag|an element|the data ends)",
+    ),
+    Explanation(
+        "an issuer that is no DER name",
+        BOTH,
+        "refuse",
+        WE,
+        "X.690 10, 11; RFC 5280 4.1.2.4",
+        "^no-path: ",
+        _issuer_is_no_name,
+    ),
+    Explanation(
+        "an excluded mailbox with its local part in another case",
+        BOTH,
+        "refuse",
+        EITHER,
+        "RFC 5280 4.2.1.10, 7.5",
+        "^name-excluded: .*: EMAIL ",
+        _excluded_mailbox,
     ),
     Explanation(
         "a wildcard that could stand for an excluded host",
@@ -377,7 +422,7 @@ TABLE: tuple[Explanation, ...] = (
     ),
     Explanation(
         "a leaf that maps from or to any policy",
-        (CERTVALIDATOR,),
+        BOTH,
         "refuse",
         WE,
         "RFC 5280 4.2.1.5",
@@ -445,6 +490,15 @@ TABLE: tuple[Explanation, ...] = (
         "RFC 5280 4.2.1.10",
         "unable to get (local )?issuer certificate|invalid CA certificate|unsupported",
         _unprocessed_constraint,
+    ),
+    Explanation(
+        "an otherName that is not in its type's form, and that nothing constrains",
+        (OPENSSL,),
+        "accept",
+        EITHER,
+        "RFC 5280 4.2.1.6",
+        "unable to get (local )?issuer certificate|invalid CA certificate|unsupported",
+        _has_other_name,
     ),
     Explanation(
         "a value in a name that is no string",

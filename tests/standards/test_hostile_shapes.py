@@ -490,6 +490,8 @@ def test_values_of_names_that_are_no_text(tag, content):
         der.sequence(rdn(der.sequence())),
         der.sequence(rdn(attribute(COMMON_NAME, "x") + b"\0\0")),
         der.sequence(der.null()),
+        der.sequence(rdn(attribute(COMMON_NAME, der.utf8_string("x"), 0x2C))),
+        der.sequence(rdn(attribute(COMMON_NAME, b"x", 0x2C))),
         der.sequence(rdn(der.sequence(der.tlv(0x06, b""), der.utf8_string("x")))),
         der.sequence(rdn(der.sequence(der.tlv(0x06, b"\x80\x01"), der.utf8_string("x")))),
         der.sequence(
