@@ -26,6 +26,8 @@ __all__ = ["ConstraintError", "ConstraintState", "certificate_names"]
 # more than a million has no honest certificate.
 MAXIMUM_COMPARISONS = 1 << 20
 _KEPT_CONSTRAINTS = 256
+# Constraints of more bases are none that are met again and again, and cost memory.
+_SHARED_BASES = 256
 _KEPT_CERTIFICATES = 16
 
 _Index = dict[GeneralNameKind, Subtrees]
@@ -59,17 +61,19 @@ class ConstraintState:
                 raise ConstraintError(
                     "there are too many names and constraints to compare", code="name-constraints-too-many"
                 )
-            permitted, excluded = _index(constraints)
+            permitted, excluded = _kept_index(constraints) if bases <= _SHARED_BASES else _index(constraints)
             for name, parsed, _ in names:
                 _check_permitted(name, parsed, permitted)
                 _check_excluded(name, parsed, excluded)
 
 
-@lru_cache(maxsize=_KEPT_CONSTRAINTS)
 def _index(constraints: NameConstraints) -> tuple[_Index, _Index]:
     """The permitted and the excluded subtrees, ready to be asked."""
     permitted = index_subtrees(constraints.permitted, excluded=False)
     return permitted, index_subtrees(constraints.excluded, excluded=True)
+
+
+_kept_index = lru_cache(maxsize=_KEPT_CONSTRAINTS)(_index)
 
 
 @lru_cache(maxsize=_KEPT_CERTIFICATES)

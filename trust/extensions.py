@@ -26,6 +26,8 @@ from trust.vocabulary import ExtensionOID
 
 # Policies, purposes, distribution points, locations: honest certificates have a handful.
 MAXIMUM_ENTRIES = 1000
+# One policy may be mapped to many.
+MAXIMUM_MAPPINGS = 4096
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ def read_policy_mappings(value: bytes) -> tuple[tuple[str, str], ...]:
     while not reader.at_end:
         pair = reader.enter()
         mappings.append((pair.read_oid(), pair.read_oid()))
+        if len(mappings) > MAXIMUM_MAPPINGS:
+            raise DerError(f"more than {MAXIMUM_MAPPINGS} mappings", code="too-many-entries")
         pair.finish()
     if not mappings:
         raise DerError("an empty list of mappings", code="policy-mappings", clause="RFC 5280 4.2.1.5")

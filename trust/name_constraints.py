@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from trust.encoding import der
 from trust.encoding.der import DerError, Reader
-from trust.general_names import TEXT_KINDS, GeneralName, GeneralNameKind, read_general_name
+from trust.general_names import (
+    MAXIMUM_GENERAL_NAMES,
+    TEXT_KINDS,
+    GeneralName,
+    GeneralNameKind,
+    read_general_name,
+)
 from trust.internet_names import parse_host, parse_mailbox
 
 
@@ -44,6 +50,8 @@ def _read_subtrees(reader: Reader | None) -> tuple[GeneralName, ...]:
         subtree.finish()
         _check_base(base)
         bases.append(base)
+        if len(bases) > MAXIMUM_GENERAL_NAMES:
+            raise DerError(f"more than {MAXIMUM_GENERAL_NAMES} subtrees", code="too-many-names")
     if not bases:
         raise DerError("an empty list of subtrees", code="name-constraints", clause="RFC 5280 4.2.1.10")
     return tuple(bases)

@@ -32,6 +32,8 @@ from trust.report import Reason, Rejection, reject
 Path = tuple[Certificate, ...]
 # Authorities' names are a few hundred octets long.
 MAXIMUM_ISSUER_NAME_SIZE = 4096
+# In octets: longer certificates are verified anew, as hostile ones would fill the memory.
+MAXIMUM_KEPT_SIZE = 32 * 1024
 # In verifications by a common key. A key of 600 octets is RSA of more than 4,096 bits, or ML-DSA.
 DSA_COST, LONG_KEY_COST = 32, 4
 LONG_KEY_SIZE = 600
@@ -154,7 +156,7 @@ class PathBuilder:
         try:
             algorithm = check_algorithm(child.algorithm, self.at, self.algorithms)
             check_public_key(issuer.public_key, self.at, self.algorithms)
-            if _is_authority(child):
+            if len(child.tbs) <= MAXIMUM_KEPT_SIZE and _is_authority(child):
                 _verify_kept(issuer.public_key, child.algorithm, child.signature, child.tbs)
             else:
                 verify_with(issuer.public_key, algorithm, child.signature, child.tbs)

@@ -15,7 +15,7 @@ from trust.budget import Budget, BudgetError
 from trust.certificate import Certificate
 from trust.errors import TrustError
 from trust.keeping import Kept
-from trust.path_builder import Path
+from trust.path_builder import MAXIMUM_KEPT_SIZE, Path
 from trust.path_steps import PathState, PathSteps, Rejections, RevocationCheck
 from trust.report import PathReport, Reason, Rejection, Rule, RulesOfPath, reject
 from trust.validation_inputs import ValidationInputs
@@ -105,6 +105,11 @@ _RULES_WITHOUT_REVOCATION = _RULES.without_revocation()
 _AUTHORITY_STATES: Kept[PathState] = Kept(256)
 
 
+def _is_worth_keeping(authorities: Path) -> bool:
+    """Whether the certificates are short enough: what is read of one may take thirty times its size."""
+    return sum(len(authority.der) for authority in authorities) <= MAXIMUM_KEPT_SIZE
+
+
 class PathRun(PathSteps):
     """One run over one path: the rules in their order, and what speaks against the path."""
 
@@ -137,7 +142,7 @@ class PathRun(PathSteps):
             self._process_authorities(self.rules.passing_anchor, self.rules.passing)
         else:
             self._process_authorities(self.rules.anchor, self.rules.authority)
-            if not self.rejections:
+            if not self.rejections and _is_worth_keeping(self.path[1:]):
                 _AUTHORITY_STATES.put(self.known_by, self.state)
         self.state = self.state.for_subscriber()
         self.final, self.self_issued_below = True, False

@@ -6,8 +6,10 @@ is said by each test.
 
 from __future__ import annotations
 
+import gc
 import random
 import time
+import tracemalloc
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -32,6 +34,7 @@ from tests.standards.chains import (
     extension,
     issued,
     mail,
+    mappings,
     named,
     policies,
     public_key,
@@ -223,6 +226,36 @@ def test_long_hosts_under_constraints_of_every_length():
     late = issued("Leaf", path[-1], names, not_after=der.time(AT - DAY)).der
     with Timed():
         assert verdict(late, *(one.der for one in (*path[1:], *beside))) not in ("good", "")
+
+
+def test_nothing_is_remembered_of_huge_authorities():
+    """What authorities come to is kept for the next certificate: more than a megabyte, if they are huge."""
+    leaf = alternative(dns("www.city.example"))
+
+    def judge_one(number: int) -> None:
+        huge = constraints(excluded=[dns(f"{number:x}.{n:x}.example") for n in range(4000)])
+        above = authority("Huge", ROOT, huge, serial=der.integer(number + 1))
+        assert verdict(issued("Leaf", above, leaf).der, above.der) == "good"
+
+    judge_one(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 4):
+            judge_one(number)
+        gc.collect()
+        # The names of the last leaves, and no more.
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_subtrees_and_mappings_than_anyone_needs():
+    for crowded, code in (
+        (constraints(excluded=[dns(f"{n:x}") for n in range(4097)]), "certificate-malformed"),
+        (mappings(*(("1.2.3", f"1.2.{n}") for n in range(4097))), "certificate-malformed"),
+    ):
+        above = authority("Crowded", ROOT, crowded)
+        assert verdict(issued("Leaf", above).der, above.der) == code
 
 
 # --- deep ------------------------------------------------------------------------------------------------
