@@ -24,6 +24,7 @@ from trust.crl_check import (
 )
 from trust.errors import TrustError
 from trust.extensions import DistributionPoint
+from trust.names import names_match
 from trust.public_key import key_strength
 from trust.revocation_evidence import SettledCRL, StatusQuestion
 from trust.status import CertStatus
@@ -89,11 +90,9 @@ def crl_answer(
     # The last distribution point is implied: the certificate's issuer, all reasons.
     points: tuple[DistributionPoint | None, ...] = (*certificate.distribution_points, None)
     run = _Run(certificate, issuer, asked, points, complaints)
-    # That a CRL does not list its own signer counts when no other CRL can tell: else who has the key of a
-    # revoked CRL issuer would clear its certificate by a younger list.
     answer = run.go_through(run.candidates())
     if answer is None and run.set_aside:
-        answer = run.go_through(run.set_aside, own_word=True)
+        answer = run.go_through(run.set_aside, weaker=True)
     if answer is None and run.covered:
         complaints.append("crl-reasons-incomplete")
     if answer is None and asked.evidence.has_lone_delta(certificate.issuer):
@@ -127,7 +126,7 @@ class _Run:
         found = dict.fromkeys(crl for name in dict.fromkeys(names) for crl in evidence.crls_of(name))
         return sorted(found, key=lambda crl: crl.latest.this_update, reverse=True)
 
-    def go_through(self, crls: list[CombinedCRL], *, own_word: bool = False) -> StatusAnswer | None:
+    def go_through(self, crls: list[CombinedCRL], *, weaker: bool = False) -> StatusAnswer | None:
         """The answer of the first CRL that revokes, or of the one that completes the reasons."""
         for crl in crls:
             try:
@@ -143,7 +142,7 @@ class _Run:
                 self.complaints.append(error.code)
                 self.alone = self.alone and error.code == "crl-scope"
                 continue
-            if signer == self.certificate and answer.status is CertStatus.GOOD and not own_word:
+            if answer.status is CertStatus.GOOD and not weaker and self._is_weaker(crl, signer):
                 self.set_aside.append(crl)
                 self.alone = False
                 continue
@@ -155,6 +154,17 @@ class _Run:
             if answer.status is CertStatus.REVOKED or self.covered >= ALL_REASONS:
                 return answer
         return None
+
+    def _is_weaker(self, crl: CombinedCRL, signer: Certificate) -> bool:
+        """Whether it counts only when no other CRL can tell that this one does not list the certificate.
+
+        Of its own signer: else who has the key of a revoked CRL issuer would clear it by a younger list. By
+        another key under the issuer's name: any authority below the anchor may certify one (RFC 5280 8).
+        """
+        if signer == self.certificate:
+            return True
+        other_key = signer.public_key != self.issuer.public_key
+        return other_key and names_match(crl.base.issuer, self.certificate.issuer)
 
     def _covers(self, crl: CombinedCRL) -> frozenset[int]:
         """(a), (b), (d): the CRL is current, and the reasons for which it covers the certificate."""

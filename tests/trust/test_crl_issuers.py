@@ -180,6 +180,21 @@ def test_made_up_certificate_of_the_issuers_key_does_not_lend_it_a_usage():
     assert outcome(judged(leaf, crls, [silent, made_up, rightful])) == []
 
 
+def test_list_of_another_key_of_the_same_name_does_not_outweigh_the_issuers_own():
+    """Any authority below the anchor may certify a key under another's name (RFC 5280 8)."""
+    rogue = authority("Rogue", TOP)
+    sibling = authority("Issuing", rogue)
+    leaf = issue("Leaf", ISSUING)
+    above = [make_crl(TOP), make_crl(rogue)]
+    younger = make_crl(sibling, this_update=AT - DAY / 2)
+    parties = [ISSUING, rogue, sibling]
+    assert outcome(judged(leaf, [*above, younger, make_crl(ISSUING)], parties)) == []
+    revoking = make_crl(ISSUING, [leaf.serial])
+    assert outcome(judged(leaf, [*above, younger, revoking], parties)) == ["certificate-revoked"]
+    revoking = make_crl(sibling, [leaf.serial], this_update=AT - DAY / 2)
+    assert outcome(judged(leaf, [*above, make_crl(ISSUING), revoking], parties)) == ["certificate-revoked"]
+
+
 def test_large_list_with_hundreds_of_possible_signers_is_given_up_in_time():
     entries = b"".join(encode_revoked_entry(RevokedEntry(number, AT)) for number in range(1, 200_000))
     look_alikes = [
