@@ -19,8 +19,7 @@ _KNOWN_QUALIFIERS = frozenset((POLICY_QUALIFIER_CPS, POLICY_QUALIFIER_USER_NOTIC
 def check_conformance(certificate: Certificate, *, final: bool) -> None:
     """Every rule of this module; CertificateError for the first that is broken.
 
-    Of an authority within a path section 6.1.4 (a) and (k) tell some of it; the last certificate is looked at
-    here.
+    Two of them 6.1.4 (a) and (k) apply to the authorities of a path; `final` asks for them at its end too.
     """
     if certificate.serial_number <= 0:
         raise _forbidden("the serial number is not positive", "serial-number", "4.1.2.2")

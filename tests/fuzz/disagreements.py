@@ -48,13 +48,20 @@ class Explanation:
         """Whether this entry speaks of that reason of the one who refuses."""
         return self.we == we and referee in self.referees and re.search(self.pattern, reason) is not None
 
+    def holds(self, case: Case, referee: str, reason: str) -> bool:
+        """Whether the case is of this kind; what cannot be read is of none."""
+        try:
+            return self.condition(case, referee, reason)
+        except TrustError:
+            return False
+
 
 def explain(case: Case, referee: str, we: Verdict, they: Verdict) -> list[Explanation]:
     """The entries that explain the disagreement; none when it is not explained."""
     found: list[Explanation] = []
     for reason in they.reasons[:1] if we.good else we.reasons:
         fitting = [entry for entry in TABLE if entry.fits("accept" if we.good else "refuse", referee, reason)]
-        fitting = [entry for entry in fitting if entry.condition(case, referee, reason)]
+        fitting = [entry for entry in fitting if entry.holds(case, referee, reason)]
         if not fitting:
             return []
         found.append(fitting[0])
@@ -211,6 +218,11 @@ def _excluded_mailbox(case: Case, _referee: str, _reason: str) -> bool:
     )
 
 
+def _anchor_is_odd(case: Case, _referee: str, _reason: str) -> bool:
+    """The anchor of our path has a known extension that cannot be read."""
+    return not _readable(path_of(case)[-1:])
+
+
 def _has_other_name(case: Case, _referee: str, _reason: str) -> bool:
     """A certificate of our path has an otherName."""
     names = [name for each in _path_of(case) for name in each.subject_alternative_name.names]
@@ -316,6 +328,14 @@ TABLE: tuple[Explanation, ...] = (
         WE,
         "X.690 10, 11; RFC 5280 4.1.2.4",
         "is malformed: (a relative name|attribute |an object id|expected tag|an element|the data ends)",
+    ),
+    Explanation(
+        "a name of a form that is constrained and not processed here, of another type perhaps",
+        BOTH,
+        "refuse",
+        EITHER,
+        "RFC 5280 4.2.1.10",
+        "^name-constraint-unsupported: ",
     ),
     Explanation(
         "an issuer that is no DER name",
@@ -492,6 +512,15 @@ TABLE: tuple[Explanation, ...] = (
         _unprocessed_constraint,
     ),
     Explanation(
+        "an extension of the anchor that cannot be read, and that no rule asks for",
+        BOTH,
+        "accept",
+        EITHER,
+        "RFC 5280 6.1.1 (d)",
+        "",
+        _anchor_is_odd,
+    ),
+    Explanation(
         "an otherName that is not in its type's form, and that nothing constrains",
         (OPENSSL,),
         "accept",
@@ -506,7 +535,7 @@ TABLE: tuple[Explanation, ...] = (
         "accept",
         EITHER,
         "RFC 5280 4.1.2.4",
-        "^unread: .*mstring wrong tag",
+        "^unread: .*mstring (wrong tag|not universal)",
     ),
     Explanation(
         "no key usage in an authority",
