@@ -38,7 +38,7 @@ from trust.extensions import (
     read_authority_key_identifier,
     read_distribution_points,
 )
-from trust.names import names_match
+from trust.names import issuer_name, names_match
 from trust.vocabulary import ExtensionOID
 
 __all__ = [
@@ -52,6 +52,8 @@ __all__ = [
 ]
 
 MAXIMUM_CRL_SIZE = 256 * 1024 * 1024
+# In octets, as in a certificate: they are read before the signature is verified.
+MAXIMUM_EXTENSIONS_SIZE = 128 * 1024
 
 _UNDERSTOOD = frozenset(
     (
@@ -94,6 +96,11 @@ class CertificateRevocationList:
 
     def __repr__(self) -> str:
         return f"<CertificateRevocationList {self.this_update:%Y-%m-%dT%H:%M:%SZ} {self.fingerprint[:16]}>"
+
+    @cached_property
+    def canonical_issuer(self) -> object:
+        """The issuer's name in a form that can be compared (names.issuer_name)."""
+        return issuer_name(self.issuer)
 
     def _read(self, oid: str, read: Callable[[bytes], T]) -> T | None:
         """The extension's value through its reader; None when the CRL does not have it."""
@@ -258,14 +265,12 @@ def _require(condition: bool, message: str, clause: str) -> None:
 
 def _read_crl_extensions(reader: Reader, version: int | None) -> Mapping[str, Extension]:
     """[0] crlExtensions, which need v2, then the end (RFC 5280 5.1.2.7)."""
-    tagged = reader.enter_optional(der.context(0))
+    tagged = reader.read_optional(der.context(0))
     reader.finish()
     if tagged is None:
         return {}
     _require(version == _V2, "extensions need v2", "5.1.2.1")
-    extensions = read_extensions(tagged.enter())
-    tagged.finish()
-    return extensions
+    return read_extensions(der.read_sequence(tagged, maximum_size=MAXIMUM_EXTENSIONS_SIZE))
 
 
 def check_crl_issuer(crl: CertificateRevocationList, issuer: Certificate) -> None:

@@ -46,6 +46,8 @@ def counts_at(revoked_at: datetime, invalid_since: datetime | None, past: dateti
     return past is None or min(revoked_at, invalid_since or revoked_at) <= past
 
 
+_SAME_IN_DELTA = (ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+
 # --- complete and delta ----------------------------------------------------------------------------------
 
 
@@ -89,13 +91,10 @@ def _counts(entry: Revocation, past: datetime | None) -> bool:
 
 def check_delta_crl(delta: CertificateRevocationList, base: CertificateRevocationList) -> None:
     """One rule: the delta CRL belongs to the complete CRL (RFC 5280 5.2.4, 6.3.3 (c))."""
-    # (c)(1) to (3): same issuer, same scope, same key.
-    same = (
-        names_match(delta.issuer, base.issuer)
-        and delta.issuing_distribution_point == base.issuing_distribution_point
-        and delta.authority_key == base.authority_key
-    )
-    if not same:
+    # (c)(1) to (3): same issuer, same scope, same key. Octets are compared, which may be thousands of names.
+    if delta.canonical_issuer != base.canonical_issuer or any(
+        _value_of(delta, oid) != _value_of(base, oid) for oid in _SAME_IN_DELTA
+    ):
         raise CRLError(
             "the delta CRL is of another issuer, scope or key", code="crl-delta", clause="RFC 5280 6.3.3 (c)"
         )
@@ -106,6 +105,12 @@ def check_delta_crl(delta: CertificateRevocationList, base: CertificateRevocatio
         raise CRLError(
             "the delta CRL does not continue the complete CRL", code="crl-delta", clause="RFC 5280 5.2.4"
         )
+
+
+def _value_of(crl: CertificateRevocationList, oid: str) -> bytes | None:
+    """The octets of an extension's value, if there."""
+    extension = crl.extensions.get(oid)
+    return None if extension is None else extension.value
 
 
 # --- freshness -------------------------------------------------------------------------------------------

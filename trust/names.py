@@ -15,6 +15,8 @@ from trust.identifiers import check_unified_social_credit_code
 from trust.keeping import kept
 
 MAXIMUM_NAME_SIZE: Final = 64 * 1024
+# Authorities' names are a few hundred octets long.
+MAXIMUM_ISSUER_NAME_SIZE: Final = 4096
 MAXIMUM_MARKS: Final = 30
 _KEPT_CHARACTERS: Final = 8192
 _CONSTRUCTED: Final = 0x20
@@ -290,6 +292,13 @@ def _map_character(character: str) -> str:
     if category in {"Cc", "Cf"} or character in "\u034f\u1806\ufffc" or "\ufe00" <= character <= "\ufe0f":
         return ""
     return character
+
+
+def issuer_name(name: bytes) -> tuple[CanonicalRelativeName, ...]:
+    """`canonical_name` of an authority, within bounds of work: it is folded for each that bears it."""
+    if len(name) > MAXIMUM_ISSUER_NAME_SIZE:
+        raise NamingError(f"an authority's name of {len(name)} octets", code="name-length")
+    return canonical_name(name)
 
 
 class _CharacterMap(dict[int, str]):

@@ -24,14 +24,12 @@ from trust.budget import Budget
 from trust.certificate import Certificate
 from trust.encoding import der
 from trust.errors import TrustError
-from trust.names import NamingError, canonical_name
+from trust.names import issuer_name
 from trust.public_key import OID_DSA, PARAMETERS_MISSING, inherit_parameters, lacks_parameters
 from trust.report import Reason, Rejection, reject
 
 # The certificate asked about first, the trust anchor last.
 Path = tuple[Certificate, ...]
-# Authorities' names are a few hundred octets long.
-MAXIMUM_ISSUER_NAME_SIZE = 4096
 # In octets: longer certificates are verified anew, as hostile ones would fill the memory.
 MAXIMUM_KEPT_SIZE = 32 * 1024
 # In verifications by a common key. A key of 600 octets is RSA of more than 4,096 bits, or ML-DSA.
@@ -61,7 +59,7 @@ class PathBuilder:
         self._verdicts: dict[tuple[bytes, bytes], TrustError | None] = {}
         for certificate in (*self.anchors, *dict.fromkeys(self.intermediates)):
             try:
-                self._by_subject.setdefault(_issuer_name(certificate.subject), []).append(certificate)
+                self._by_subject.setdefault(issuer_name(certificate.subject), []).append(certificate)
             except TrustError:
                 # A certificate whose name cannot be read can be nobody's issuer.
                 continue
@@ -73,7 +71,7 @@ class PathBuilder:
     def named(self, subject: bytes) -> tuple[Certificate, ...]:
         """All certificates of that subject name, anchors first."""
         try:
-            return tuple(self._by_subject.get(_issuer_name(subject), ()))
+            return tuple(self._by_subject.get(issuer_name(subject), ()))
         except TrustError:
             return ()
 
@@ -196,17 +194,10 @@ def _signature_cost(public_key: bytes) -> int:
     return LONG_KEY_COST if len(public_key) > LONG_KEY_SIZE else 1
 
 
-def _issuer_name(name: bytes) -> object:
-    """An authority's name as it is compared, within bounds of work: it is folded for every certificate."""
-    if len(name) > MAXIMUM_ISSUER_NAME_SIZE:
-        raise NamingError(f"an authority's name of {len(name)} octets", code="name-length")
-    return canonical_name(name)
-
-
 def _folded(name: bytes) -> object:
     """The name as it is compared; None for one that cannot be read."""
     try:
-        return _issuer_name(name)
+        return issuer_name(name)
     except TrustError:
         return None
 

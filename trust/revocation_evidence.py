@@ -13,7 +13,7 @@ from trust.certificate import Certificate
 from trust.crl import CertificateRevocationList, load_crl
 from trust.crl_check import DEFAULT_CLOCK_SKEW, CombinedCRL, check_delta_crl
 from trust.errors import TrustError
-from trust.names import canonical_name, names_match
+from trust.names import issuer_name, names_match
 from trust.ocsp import OCSPResponse, matches_certificate, parse_ocsp_response
 
 MAXIMUM_CRLS_PER_ISSUER = 32
@@ -80,7 +80,7 @@ class RevocationEvidence:
         found: dict[object, list[CertificateRevocationList]] = {}
         for crl in self._read_crls[0]:
             try:
-                found.setdefault(canonical_name(crl.issuer), []).append(crl)
+                found.setdefault(crl.canonical_issuer, []).append(crl)
             except TrustError:
                 # A name that cannot be read is nobody's.
                 continue
@@ -89,7 +89,7 @@ class RevocationEvidence:
     def crls_of(self, issuer: bytes) -> tuple[CombinedCRL, ...]:
         """The readable CRLs of that issuer name, the youngest first; at equal age those with a delta CRL."""
         try:
-            return self._crls_by_issuer.get(canonical_name(issuer), ())
+            return self._crls_by_issuer.get(issuer_name(issuer), ())
         except TrustError:
             return ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.trust.authorities import AT, DAY, name
@@ -10,6 +12,8 @@ from trust.crl import CRLError, load_crl
 from trust.crl_check import check_crl_freshness
 from trust.encoding import der
 from trust.encoding.extensions import Extension, authority_key_identifier, encode_extensions
+from trust.names import encode_name
+from trust.path import RevocationEvidence
 
 KEY = signer("p256")
 ISSUER = name("Issuer").public_bytes()
@@ -131,6 +135,39 @@ def test_bad_lists(data, code):
         load_crl(data)
     assert caught.value.code == code
     assert caught.value.clause
+
+
+def test_extensions_are_short():
+    """They are read before the signature is verified: seven megabytes of empty names took fifteen seconds."""
+    point = der.sequence(der.explicit(0, der.implicit(0, b"\x86\x00" * 4096, constructed=True)))
+    small = crl(tail=extensions((FRESHEST, der.sequence(point))))
+    assert load_crl(small).freshest_crl
+    started = time.process_time()
+    with pytest.raises(CRLError) as caught:
+        load_crl(crl(tail=extensions((FRESHEST, der.sequence(*[point] * 900)))))
+    assert time.process_time() - started < 1
+    assert caught.value.code == MALFORMED
+
+
+def shouted(size: int, number: int) -> bytes:
+    """A name of so many attributes, some of them in capitals: the same name in other octets."""
+    texts = (f"{n:x}a" for n in range(size))
+    folded = (text.upper() if number >> n % 6 & 1 else text for n, text in enumerate(texts))
+    return encode_name([("2.5.4.3", text) for text in folded])
+
+
+@pytest.mark.parametrize("size", [250, 4000])
+def test_lists_of_issuers_with_huge_names(size):
+    """Every delta CRL is held against every complete one, by name: thirty-two of each took a minute."""
+    crls = []
+    for number in range(64):
+        changes = [(DELTA, der.integer(5), True)] if number % 2 else []
+        tail = extensions((NUMBER, der.integer(10 + number)), *changes)
+        crls.append(crl(issuer=shouted(size, number), tail=tail))
+    evidence = RevocationEvidence(tuple(crls))
+    started = time.process_time()
+    assert bool(evidence.crls_of(shouted(size, 0))) == (size == 250)
+    assert time.process_time() - started < 1
 
 
 def test_list_that_ends_before_it_begins():
