@@ -7,9 +7,10 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
 from typing import Generic, TypeVar
 
-# Longer values are hardly shared, and cost memory.
+# Longer values are hardly shared, and cost memory. More values than fit near the processor cost as much to
+# let go as to read again.
 _MAXIMUM_KEPT_SIZE = 1024
-_MAXIMUM_KEPT_VALUES = 2048
+_MAXIMUM_KEPT_VALUES = 512
 
 T = TypeVar("T")
 

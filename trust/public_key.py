@@ -110,7 +110,7 @@ def parse_key_info(public_key: bytes) -> KeyInfo:
     return KeyInfo(oid, parameters, public_key[start + 1 : end])
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def load_public_key(public_key: bytes) -> PublicKey:
     """Load a SubjectPublicKeyInfo of a kind that is listed in `KeyKind`; anything else is refused."""
     if len(public_key) > MAXIMUM_KEY_SIZE:
@@ -203,7 +203,7 @@ def _load_dsa(info: KeyInfo) -> dsa.DSAPublicKey:
     return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _generates(g: int, q: int, p: int) -> bool:
     """Whether the order of g divides q; ten milliseconds, so that a refusal is remembered too."""
     return pow(g, q, p) == 1
@@ -255,7 +255,7 @@ _ONE_SIZE: dict[str, KeyStrength] = {
 }
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def key_strength(public_key: bytes) -> KeyStrength:
     """Kind and size of a SubjectPublicKeyInfo; AlgorithmError when it cannot be loaded."""
     key = load_public_key(public_key)
