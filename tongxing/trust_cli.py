@@ -195,6 +195,6 @@ def _parse_time(text: str) -> datetime:
     """Read a time; one without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise click.UsageError(f"{text!r} is not a time; write it like 2026-11-30T12:00:00Z.") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -120,6 +120,7 @@ def test_another_day(files):
     ("arguments", "said"),
     [
         (("--at", "yesterday"), "is not a time"),
+        (("--at", "9999-12-31T23:59:59-12:00"), "is not a time"),
         (("--policy", "citizen"), "--policy 'citizen' is not an object identifier"),
         (("--purpose", "login"), "--purpose 'login' is not an object identifier"),
         (("--crl", "nowhere.crl"), "does not exist"),
