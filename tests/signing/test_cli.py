@@ -181,6 +181,11 @@ def test_settings_fill_in(shell):
         (("validate", "signed.pdf"), 2, "Say whom to trust"),
         (("validate", "nothing.pdf"), 2, "does not exist"),
         (("validate", "signed.pdf", "--trust", "root.pem", "--at", "yesterday"), 2, "not a time"),
+        (
+            ("validate", "signed.pdf", "--trust", "root.pem", "--at", "0001-01-01T00:00:00+01:00"),
+            2,
+            "not a time",
+        ),
         (("file", "contract.pdf", "--no-timestamp"), 2, "No card can be used here"),
         (("file", "contract.pdf"), 2, "--timestamp-url"),
         (("file", "contract.pdf", "--no-timestamp", "--key", "signer.p8"), 2, "--certificate"),
