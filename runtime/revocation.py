@@ -37,8 +37,8 @@ __all__ = ["EVIDENCE_POLICIES", "EvidencePurpose", "RevocationFetchPolicy", "Rev
 _LOG = logging.getLogger(__name__)
 _MAXIMUM_CRL_ISSUERS = 8
 _MAXIMUM_SIGNERS = 4096
-# Combinations of lists; each holds its lists, of which the newest are wanted.
-_MAXIMUM_LISTS = 8
+# Combinations of lists; each holds its lists, which may be large and of which the newest are wanted.
+_MAXIMUM_LISTS = 3
 
 
 class RevocationFetcher:

@@ -22,6 +22,8 @@ from trust.keeping import kept
 from trust.pss import read_pss_parameters, write_pss_algorithm
 from trust.public_key import (
     MAXIMUM_DSA_BITS,
+    OID_DSA,
+    OID_EC_PUBLIC_KEY,
     OID_ED448,
     OID_ED25519,
     OID_ML_DSA_44,
@@ -178,6 +180,29 @@ def algorithm_for(public_key: bytes, digest: str = "sha256", *, pss: bool = Fals
         return write_pss_algorithm(chosen.oid, chosen.new().digest_size)
     oid = _OID_BY_ALGORITHM[SignatureAlgorithm(SignatureScheme.RSA_PKCS1, chosen)]
     return der.sequence(der.oid(oid), der.null())
+
+
+# The kinds of key that each scheme signs with; the others need not be tried.
+_KEY_OIDS: dict[SignatureScheme, frozenset[str]] = {
+    SignatureScheme.RSA_PKCS1: frozenset((OID_RSA_ENCRYPTION,)),
+    SignatureScheme.RSA_PSS: frozenset((OID_RSA_ENCRYPTION, OID_RSA_PSS)),
+    SignatureScheme.ECDSA: frozenset((OID_EC_PUBLIC_KEY,)),
+    SignatureScheme.SM2: frozenset((OID_EC_PUBLIC_KEY,)),
+    SignatureScheme.ED25519: frozenset((OID_ED25519,)),
+    SignatureScheme.ED448: frozenset((OID_ED448,)),
+    SignatureScheme.ML_DSA_44: frozenset((OID_ML_DSA_44,)),
+    SignatureScheme.ML_DSA_65: frozenset((OID_ML_DSA_65,)),
+    SignatureScheme.ML_DSA_87: frozenset((OID_ML_DSA_87,)),
+    SignatureScheme.DSA: frozenset((OID_DSA,)),
+}
+
+
+def may_have_signed(public_key: bytes, algorithm: bytes) -> bool:
+    """Whether a key of this kind makes signatures of this algorithm; cheap, and no verification."""
+    try:
+        return parse_key_info(public_key).oid in _KEY_OIDS[parse_algorithm(algorithm).scheme]
+    except TrustError:
+        return False
 
 
 # --- verifying -------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from trust.keeping import kept
 
 MAXIMUM_NAME_SIZE: Final = 64 * 1024
 # Authorities' names are a few hundred octets long.
-MAXIMUM_ISSUER_NAME_SIZE: Final = 4096
+MAXIMUM_ISSUER_NAME_SIZE: Final = 1024
 MAXIMUM_MARKS: Final = 30
 _KEPT_CHARACTERS: Final = 8192
 _CONSTRUCTED: Final = 0x20

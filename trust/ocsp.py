@@ -255,7 +255,8 @@ def names_status_source(responder: Certificate) -> bool:
     """Whether a responder's certificate says where its own status is told (RFC 6960 4.2.2.2.1).
 
     Where it says neither this nor nocheck the RFC leaves it to local policy: ours is to refuse such a
-    responder when a CRL at hand lists it, and otherwise to go by its validity period, as its authority chose.
+    responder when a current CRL at hand lists it, and otherwise to go by its validity period, as its
+    authority chose.
     """
     return bool(responder.distribution_points or responder.ocsp_urls)
 

@@ -17,6 +17,7 @@ from trust.algorithms import (
     AlgorithmPolicy,
     check_algorithm,
     check_public_key,
+    may_have_signed,
     verify_signature,
     verify_with,
 )
@@ -94,9 +95,12 @@ class PathBuilder:
                 yield from self._extend((*path, issuer))
 
     def _candidates(self, child: Certificate) -> Sequence[Certificate]:
-        """Certificates that bear the issuer's name, the most promising first."""
+        """Certificates that bear the issuer's name and may have signed, the most promising first."""
         named = self.named(child.issuer)
-        return sorted(named, key=lambda issuer: self._rank(child, issuer)) if len(named) > 1 else named
+        if len(named) < 2:
+            return named
+        fitting = [issuer for issuer in named if may_have_signed(issuer.public_key, child.algorithm)]
+        return sorted(fitting or named, key=lambda issuer: self._rank(child, issuer))
 
     def _rank(self, child: Certificate, issuer: Certificate) -> tuple[bool, int, int]:
         """Smaller is more promising: validity, key identifier, way to an anchor (RFC 4158 3.2, 3.5)."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from trust.algorithms import verify_signature
 from trust.budget import BudgetError
 from trust.certificate import Certificate
 from trust.crl import CRLError, check_crl_issuer, check_crl_signing
@@ -17,6 +18,7 @@ from trust.crl_check import CombinedCRL
 from trust.crl_status import is_settled_good
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
+from trust.names import names_match
 from trust.path_builder import PathBuilder
 from trust.path_steps import date_text
 from trust.report import PathReport, Reason, Rejection, reject
@@ -88,7 +90,7 @@ class RevocationChecker:
                     self.builder.budget.spend("signatures")
                     signed.verify(candidate.public_key, evidence_at, self.inputs.algorithms)
                 if candidate != issuer:
-                    self._check_crl_issuer_path(candidate, certificate)
+                    self._check_crl_issuer_path(candidate, certificate, issuer)
             except BudgetError:
                 raise
             except TrustError as error:
@@ -99,7 +101,9 @@ class RevocationChecker:
             return candidate
         raise refusal or CRLError("the CRL's issuer is not known", code="crl-other-issuer")
 
-    def _check_crl_issuer_path(self, candidate: Certificate, certificate: Certificate) -> None:
+    def _check_crl_issuer_path(
+        self, candidate: Certificate, certificate: Certificate, issuer: Certificate
+    ) -> None:
         """6.3.3 (f): a CRL issuer that is not the issuer itself has a valid path to the same anchor."""
         # The path of the certificate in question is being judged just now.
         if candidate in (self.anchor, certificate):
@@ -122,6 +126,32 @@ class RevocationChecker:
                 code="crl-issuer-invalid",
                 clause="RFC 5280 6.3.3 (f)",
             )
+        if names_match(candidate.subject, issuer.subject) and not _are_kin(candidate, report.path[1], issuer):
+            raise CRLError(
+                "another authority certified the CRL's key under the issuer's name",
+                code="crl-issuer-invalid",
+                clause="RFC 5280 6.3.3 (f)",
+            )
+
+
+def _are_kin(candidate: Certificate, parent: Certificate, issuer: Certificate) -> bool:
+    """Whether another key of the issuer's name is the issuer's: certified by the same, or one by the other.
+
+    Any authority below the anchor could certify a key of its own under that name; 6.3.3 (f) asks for the same
+    anchor only, which is not enough.
+    """
+    if issuer.public_key in (parent.public_key, candidate.public_key):
+        return True
+    return any(_signed(issuer, key) for key in (parent.public_key, candidate.public_key))
+
+
+def _signed(certificate: Certificate, public_key: bytes) -> bool:
+    """Whether the key made the certificate's signature."""
+    try:
+        verify_signature(public_key, certificate.algorithm, certificate.signature, certificate.tbs)
+    except TrustError:
+        return False
+    return True
 
 
 def _explain(certificate: Certificate, verdict: StatusVerdict, policy: RevocationPolicy) -> Rejection | None:

@@ -388,6 +388,22 @@ def test_leaf_with_a_costly_key_that_is_refused_on_a_hundred_paths():
         assert verdict(leaf, *(one.der for one in above)) == "algorithm-refused"
 
 
+def test_decoys_with_keys_of_another_kind_cost_a_good_path_nothing():
+    """Each would count as many signatures; a key that cannot have made an ECDSA signature is not tried."""
+    order = (1 << 255) + 1
+    parameters = der.sequence(der.integer(order * (1 << 2816) + 1), der.integer(order), der.integer(2))
+    algorithm = der.sequence(der.oid("1.2.840.10040.4.1"), parameters)
+    decoys = [
+        MIDDLE.but(
+            public_key=der.sequence(algorithm, der.bit_string(der.integer(3 + n))),
+            serial=der.integer(n + 1),
+        )
+        for n in range(200)
+    ]
+    with Timed():
+        assert verdict(LEAF.der, *(decoy.der for decoy in decoys), MIDDLE.der) == "good"
+
+
 @pytest.mark.parametrize("what", KEYS)
 @pytest.mark.parametrize("place", ["leaf", "authority", "anchor"])
 def test_keys(what, place):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
@@ -191,8 +192,25 @@ def test_list_of_another_key_of_the_same_name_does_not_outweigh_the_issuers_own(
     assert outcome(judged(leaf, [*above, younger, make_crl(ISSUING)], parties)) == []
     revoking = make_crl(ISSUING, [leaf.serial])
     assert outcome(judged(leaf, [*above, younger, revoking], parties)) == ["certificate-revoked"]
+    # Nor does it count when nothing else is at hand, in either direction.
+    assert outcome(judged(leaf, [*above, younger], parties)) == ["revocation-unknown"]
     revoking = make_crl(sibling, [leaf.serial], this_update=AT - DAY / 2)
-    assert outcome(judged(leaf, [*above, make_crl(ISSUING), revoking], parties)) == ["certificate-revoked"]
+    assert outcome(judged(leaf, [*above, make_crl(ISSUING), revoking], parties)) == []
+
+
+@pytest.mark.parametrize("roll_over", ["same authority", "new with old", "old with new"])
+def test_list_of_another_key_that_is_the_issuers_counts(roll_over):
+    """Key changes (RFC 4210 4.4): both keys are certified by the same authority, or one by the other."""
+    old = authority("Rolled", TOP)
+    new = authority("Rolled", TOP if roll_over == "same authority" else old)
+    issuer, lister = (new, old) if roll_over == "old with new" else (old, new)
+    leaf = issue("Leaf", issuer)
+    crls = [make_crl(TOP), make_crl(lister)]
+    if roll_over != "same authority":
+        crls.append(make_crl(old))
+    assert outcome(judged(leaf, crls, [old, new])) == []
+    crls.append(make_crl(lister, [leaf.serial], this_update=AT - DAY / 2))
+    assert outcome(judged(leaf, crls, [old, new])) == ["certificate-revoked"]
 
 
 def test_large_list_with_hundreds_of_possible_signers_is_given_up_in_time():

@@ -156,7 +156,7 @@ def shouted(size: int, number: int) -> bytes:
     return encode_name([("2.5.4.3", text) for text in folded])
 
 
-@pytest.mark.parametrize("size", [250, 4000])
+@pytest.mark.parametrize("size", [60, 4000])
 def test_lists_of_issuers_with_huge_names(size):
     """Every delta CRL is held against every complete one, by name: thirty-two of each took a minute."""
     crls = []
@@ -166,7 +166,7 @@ def test_lists_of_issuers_with_huge_names(size):
         crls.append(crl(issuer=shouted(size, number), tail=tail))
     evidence = RevocationEvidence(tuple(crls))
     started = time.process_time()
-    assert bool(evidence.crls_of(shouted(size, 0))) == (size == 250)
+    assert bool(evidence.crls_of(shouted(size, 0))) == (size == 60)
     assert time.process_time() - started < 1
 
 
