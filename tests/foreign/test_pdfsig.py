@@ -8,7 +8,7 @@ import pytest
 
 from tests.signing.judging import judge_pdf, sign_pdf
 from tests.signing.pdfs import plain_pdf
-from tests.signing.pki import Pki
+from tests.signing.pki import AT, Pki
 
 pytestmark = pytest.mark.foreign
 
@@ -83,6 +83,7 @@ def test_pyhankos_own_validator_agrees(pki):
         trust_roots=[x509.Certificate.load(pki.root.der)],
         crls=[crl.CertificateList.load(der) for der in pki.crls()],
         allow_fetching=False,
+        moment=AT,
         revocation_mode="soft-fail",
     )
     (signature,) = PdfFileReader(BytesIO(signed)).embedded_signatures
