@@ -125,8 +125,11 @@ class Certificate:
 
     def check_extensions(self) -> None:
         """One rule: every extension that is known here can be read (RFC 5280 4.2)."""
-        for oid in self.extensions:
-            self._content(oid)
+        for extension in self.extensions.values():
+            try:
+                _ = extension.content
+            except DerError as error:
+                raise _malformed(extension.oid, error) from error
 
     # --- extensions ---
 
@@ -138,11 +141,7 @@ class Certificate:
         try:
             return extension.content
         except DerError as error:
-            raise CertificateError(
-                f"extension {oid} is malformed: {error.message}",
-                code="extension-malformed",
-                clause=error.clause or "RFC 5280 4.2",
-            ) from error
+            raise _malformed(oid, error) from error
 
     @property
     def basic_constraints(self) -> BasicConstraints | None:
@@ -247,6 +246,15 @@ class Certificate:
         """URIs of one access method."""
         named = (name for oid, name in self.access_locations if oid == method)
         return tuple(name.text for name in named if name.kind is GeneralNameKind.URI)
+
+
+def _malformed(oid: str, error: DerError) -> CertificateError:
+    """The error for an extension whose value cannot be read."""
+    return CertificateError(
+        f"extension {oid} is malformed: {error.message}",
+        code="extension-malformed",
+        clause=error.clause or "RFC 5280 4.2",
+    )
 
 
 # --- reading ---------------------------------------------------------------------------------------------

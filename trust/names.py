@@ -146,6 +146,7 @@ def _encode_attribute(kind: NameAttribute | str, value: str) -> bytes:
     return der.sequence(der.oid(oid), write(value))
 
 
+@kept
 def decode_relative_names(name: bytes) -> tuple[tuple[NameValue, ...], ...]:
     """The relative distinguished names of a DER Name, each with its attributes."""
     return tuple(_decode_relative_name(relative) for relative in _relative_names(name))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from trust.vocabulary import ANY_POLICY
 
 
-@dataclass
+@dataclass(slots=True)
 class _Node:
     """A policy that is valid at one depth: what a certificate below may assert for it, and its parents."""
 
@@ -48,18 +48,19 @@ class PolicyGraph:
             return
         above = self._depths[-1]
         expecting = _by_expected_policy(above)
+        below_any = {ANY_POLICY} if ANY_POLICY in above else set()
         nodes: dict[str, _Node] = {}
         # (d)(1): each policy but anyPolicy hangs below the nodes that expect it, else below anyPolicy.
         for policy in asserted:
             if policy == ANY_POLICY:
                 continue
-            parents = expecting.get(policy) or ({ANY_POLICY} if ANY_POLICY in above else set())
+            parents = expecting.get(policy) or below_any
             if parents:
-                nodes[policy] = _Node({policy}, set(parents))
+                nodes[policy] = _Node({policy}, parents)
         # (d)(2): anyPolicy, where it is allowed, stands for everything that is expected and not yet there.
         if ANY_POLICY in asserted and any_policy_allowed:
             for policy, parents in expecting.items():
-                nodes.setdefault(policy, _Node({policy}, set(parents)))
+                nodes.setdefault(policy, _Node({policy}, parents))
         self._depths.append(nodes)
         self._prune()
 

@@ -50,15 +50,16 @@ class RevocationChecker:
     validate_crl_issuer: CRLIssuerValidation
 
     def __post_init__(self) -> None:
-        evidence_at = self.inputs.evidence_at or self.at
+        inputs = self.inputs
+        evidence_at = inputs.evidence_at or self.at
         self._question = StatusQuestion(
-            self.inputs.revocation,
+            inputs.revocation,
             evidence_at,
             self._verify_crl,
-            past=self.at if evidence_at > self.at else None,
-            freshness=self.inputs.freshness,
-            algorithms=self.inputs.algorithms,
-            nonce=self.inputs.ocsp_nonce,
+            self.at if evidence_at > self.at else None,
+            inputs.freshness,
+            inputs.algorithms,
+            inputs.ocsp_nonce,
         )
 
     def check_revocation(self, certificate: Certificate, issuer: Certificate) -> Rejection | None:
