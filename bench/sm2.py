@@ -12,50 +12,29 @@ from typing import Any
 
 from OpenSSL import crypto
 
+from bench.chains import (
+    CITIZEN,
+    MIDDLE,
+    Chain,
+    certificate,
+    city_name,
+    login_inputs,
+    make_chains,
+    openssl_store,
+    root_certificate,
+    verify_by_openssl,
+)
 from bench.harness import Comparison, Operation, compare
-from bench.material import AT, LATER
 from runtime.keys import KeyAlgorithm, KeySigner, generate_private_key
 from trust.algorithms import verify_signature
 from trust.certificate import Certificate
-from trust.encoding.certificate import CertificateFields, sign_certificate
-from trust.encoding.extensions import (
-    Extension,
-    KeyUsage,
-    authority_information_access,
-    authority_key_identifier,
-    basic_constraints,
-    certificate_policies,
-    crl_distribution_points,
-    extended_key_usage,
-    key_usage,
-    subject_key_identifier,
-)
 from trust.libcrypto import open_libcrypto
-from trust.names import NameAttribute, encode_name
-from trust.path import RevocationPolicy, ValidationInputs, validate_path
+from trust.path import validate_path
 from trust.public_key import parse_key_info
 from trust.sm2 import DEFAULT_SIGNER_ID
-from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage
 
-_MIDDLE = AT + (LATER - AT) / 2
-_POLICY = "1.3.6.1.4.1.32473.1.1.1"
-# More than the cache of keys keeps.
+# More than the caches keep.
 _CHAINS = 2200
-_AUTHORITY = (
-    basic_constraints(True),
-    key_usage(KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN),
-    certificate_policies(ANY_POLICY),
-)
-_CITIZEN = (
-    key_usage(KeyUsage.DIGITAL_SIGNATURE),
-    extended_key_usage(ExtendedKeyUsage.CLIENT_AUTHENTICATION),
-    certificate_policies(_POLICY),
-    crl_distribution_points("http://va.example/crl/1.crl"),
-    authority_information_access(ocsp=["http://va.example/ocsp"], ca_issuers=["http://va.example/1.cer"]),
-)
-
-# The issuing authority's and the citizen's certificate.
-Chain = tuple[bytes, bytes]
 
 
 class Bare:
@@ -108,72 +87,20 @@ class Bare:
         return verify
 
 
-def _name(common_name: str) -> bytes:
-    """A short name in the city's form."""
-    return encode_name([(NameAttribute.COUNTRY, "CN"), (NameAttribute.COMMON_NAME, common_name)])
-
-
 def _new_signer() -> KeySigner:
     return KeySigner(generate_private_key(KeyAlgorithm.SM2))
-
-
-def _certificate(
-    number: int, subject: str, key: bytes, issuer: bytes, signer: KeySigner, *extensions: Extension
-) -> bytes:
-    """One certificate of a path; the issuer's name is encoded already."""
-    fields = CertificateFields(
-        serial_number=(1 << 126) + number,
-        algorithm=signer.algorithm,
-        issuer=issuer,
-        not_valid_before=AT,
-        not_valid_after=LATER,
-        subject=_name(subject),
-        public_key=key,
-        extensions=(*extensions, subject_key_identifier(key), authority_key_identifier(signer.public_key)),
-    )
-    return sign_certificate(fields, signer)
-
-
-def _chains(root: KeySigner, *, one_authority: bool) -> list[Chain]:
-    """Chains of citizens, under one issuing authority or each under its own."""
-    chains: list[Chain] = []
-    authority, issuing = b"", root
-    for number in range(_CHAINS):
-        title = "Issuing" if one_authority else f"Issuing {number}"
-        if not authority or not one_authority:
-            issuing = _new_signer()
-            authority = _certificate(number, title, issuing.public_key, _name("Root"), root, *_AUTHORITY)
-        leaf = _certificate(
-            number, f"李明 {number}", _new_signer().public_key, _name(title), issuing, *_CITIZEN
-        )
-        chains.append((authority, leaf))
-    return chains
 
 
 def _validated(anchor: Certificate, chains: Iterator[Chain]) -> None:
     """Parse and validate the next chain."""
     authority, leaf = next(chains)
-    inputs = ValidationInputs(
-        anchors=(anchor,),
-        intermediates=(Certificate.parse(authority),),
-        revocation_policy=RevocationPolicy.NOT_CHECKED,
-        initial_policies=frozenset((_POLICY,)),
-        required_extended_key_usage=ExtendedKeyUsage.CLIENT_AUTHENTICATION,
-    )
-    assert validate_path(Certificate.parse(leaf), inputs, _MIDDLE).valid
-
-
-def _openssl(store: crypto.X509Store, chains: Iterator[Chain]) -> None:
-    """The same by pyOpenSSL, its store kept."""
-    authority, leaf = (crypto.load_certificate(crypto.FILETYPE_ASN1, each) for each in next(chains))
-    crypto.X509StoreContext(store, leaf, [authority]).verify_certificate()
+    inputs = login_inputs(anchor, Certificate.parse(authority))
+    assert validate_path(Certificate.parse(leaf), inputs, MIDDLE).valid
 
 
 def _edges(authority: Certificate, leaf: Certificate) -> Iterator[Comparison]:
     """One certificate's signature by our route and by pyOpenSSL's, the two that are open to us."""
-    store = crypto.X509Store()
-    store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, authority.der))
-    store.set_time(_MIDDLE)
+    store = openssl_store(authority.der)
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     kept = crypto.load_certificate(crypto.FILETYPE_ASN1, leaf.der)
 
@@ -195,16 +122,16 @@ def _edges(authority: Certificate, leaf: Certificate) -> Iterator[Comparison]:
 def _signing(bare: Bare) -> Iterator[Comparison]:
     """Signatures, and certificates built and signed."""
     signer, subject = _new_signer(), _new_signer().public_key
-    issuer, numbers = _name("Issuing"), iter(range(1 << 40))
+    issuer, numbers = city_name("Issuing"), iter(range(1 << 40))
 
-    def certificate() -> bytes:
+    def build() -> bytes:
         number = next(numbers)
-        return _certificate(number, f"李明 {number}", subject, issuer, signer, *_CITIZEN)
+        return certificate(number, f"李明 {number}", subject, issuer, signer, *CITIZEN)
 
-    data = certificate()
+    data = build()
     limit = "limit: the bare signature"
     yield compare("signature, SM2", lambda: signer.sign(data), limit, lambda: bare.sign(data))
-    yield compare("certificate, SM2, built and signed", certificate, limit, lambda: bare.sign(data))
+    yield compare("certificate, SM2, built and signed", build, limit, lambda: bare.sign(data))
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -212,16 +139,13 @@ def comparisons() -> Iterator[Comparison]:
     bare = Bare()
     yield from _signing(bare)
     signer = _new_signer()
-    root = _certificate(0, "Root", signer.public_key, _name("Root"), signer, *_AUTHORITY)
-    anchor = Certificate.parse(root)
-    store = crypto.X509Store()
-    store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, root))
-    store.set_time(_MIDDLE)
-    chains = _chains(signer, one_authority=True)
+    root = root_certificate(signer)
+    anchor, store = Certificate.parse(root), openssl_store(root)
+    chains = make_chains(signer, _new_signer, _CHAINS, one_authority=True)
     authority = Certificate.parse(chains[0][0])
     leaves = cycle(Certificate.parse(leaf) for _, leaf in chains)
     yield from _edges(authority, next(leaves))
-    unseen = cycle(_chains(signer, one_authority=False))
+    unseen = cycle(make_chains(signer, _new_signer, _CHAINS, one_authority=False))
     title, ours = "path of three, SM2, nothing seen before", partial(_validated, anchor, unseen)
     yield compare(title, ours, "limit: two bare verifications", bare.twice(authority, leaves))
-    yield compare(title, ours, "pyOpenSSL X509Store", partial(_openssl, store, unseen))
+    yield compare(title, ours, "pyOpenSSL X509Store", partial(verify_by_openssl, store, unseen))
