@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
 
-from trust.algorithms import parse_algorithm
+from trust.algorithms import AlgorithmPolicy, parse_algorithm
 from trust.certificate import Certificate
 from trust.crl import CRLError
 from trust.crl_check import (
@@ -26,7 +26,7 @@ from trust.errors import TrustError
 from trust.extensions import DistributionPoint
 from trust.names import names_match
 from trust.public_key import key_strength
-from trust.revocation_evidence import SettledCRL, StatusQuestion
+from trust.revocation_evidence import Freshness, RevocationEvidence, SettledCRL, StatusQuestion
 from trust.status import CertStatus
 from trust.vocabulary import ExtensionOID
 
@@ -35,18 +35,24 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 # --- what has been settled before ------------------------------------------------------------------------
 
 
-def is_settled_good(certificate: Certificate, issuer: Certificate, asked: StatusQuestion) -> bool:
+def is_settled_good(
+    certificate: Certificate,
+    issuer: Certificate,
+    evidence: RevocationEvidence,
+    at: datetime,
+    freshness: Freshness,
+    algorithms: AlgorithmPolicy,
+) -> bool:
     """Whether the CRL that was found to cover such certificates says now that this one is good.
 
     False means no more than that all evidence must be weighed. A login costs this much and no more.
     """
-    settled = asked.evidence.settled.get(_likeness(certificate, issuer))
+    settled = evidence.settled.get(_likeness(certificate, issuer))
     return (
         settled is not None
-        and settled.since <= asked.evidence_at < settled.until
-        and (settled.freshness is asked.freshness or settled.freshness == asked.freshness)
-        and (settled.algorithms is asked.algorithms or settled.algorithms == asked.algorithms)
-        and asked.past is None
+        and settled.since <= at < settled.until
+        and (settled.freshness is freshness or settled.freshness == freshness)
+        and (settled.algorithms is algorithms or settled.algorithms == algorithms)
         and settled.crl.find(certificate.serial_number, certificate.issuer) is None
     )
 

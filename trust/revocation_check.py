@@ -49,31 +49,42 @@ class RevocationChecker:
     pending: frozenset[Certificate]
     validate_crl_issuer: CRLIssuerValidation
 
-    def __post_init__(self) -> None:
-        inputs = self.inputs
-        evidence_at = inputs.evidence_at or self.at
-        self._question = StatusQuestion(
-            inputs.revocation,
-            evidence_at,
-            self._verify_crl,
-            self.at if evidence_at > self.at else None,
-            inputs.freshness,
-            inputs.algorithms,
-            inputs.ocsp_nonce,
-        )
-
     def check_revocation(self, certificate: Certificate, issuer: Certificate) -> Rejection | None:
         """The certificate is not revoked, by evidence that counts."""
         policy = self.inputs.revocation_policy
         if policy is RevocationPolicy.NOT_CHECKED:
             return None
-        if not self.inputs.revocation.ocsp and is_settled_good(certificate, issuer, self._question):
+        if self._is_settled_good(certificate, issuer):
             return None
-        verdict = certificate_status(certificate, issuer, self._question)
+        verdict = certificate_status(certificate, issuer, self._question())
         if verdict.status is CertStatus.GOOD:
             return None
         rejection = _explain(certificate, verdict, policy)
         return rejection and replace(rejection, again_at=verdict.again_at)
+
+    def _is_settled_good(self, certificate: Certificate, issuer: Certificate) -> bool:
+        """Whether lists alone are at hand, the question is of now, and the list for it says good."""
+        inputs = self.inputs
+        evidence_at = inputs.evidence_at or self.at
+        if inputs.revocation.ocsp or evidence_at > self.at:
+            return False
+        return is_settled_good(
+            certificate, issuer, inputs.revocation, evidence_at, inputs.freshness, inputs.algorithms
+        )
+
+    def _question(self) -> StatusQuestion:
+        """What to ask of the evidence."""
+        inputs = self.inputs
+        evidence_at = inputs.evidence_at or self.at
+        return StatusQuestion(
+            inputs.revocation,
+            evidence_at,
+            self._verify_crl,
+            past=self.at if evidence_at > self.at else None,
+            freshness=inputs.freshness,
+            algorithms=inputs.algorithms,
+            nonce=inputs.ocsp_nonce,
+        )
 
     def _verify_crl(self, crl: CombinedCRL, certificate: Certificate, issuer: Certificate) -> Certificate:
         """6.3.3 (f), (g), (h): the issuer, or another CRL issuer, whose key signed the CRL and its delta."""

@@ -31,6 +31,7 @@ class DerError(TrustError):
     """Bytes that are not DER."""
 
 
+_TWO_OCTETS: Final = 0x82
 # Where an element lies: its tag, where it begins, where its content begins, where it ends.
 Element = tuple[int, int, int, int]
 
@@ -48,7 +49,11 @@ def read_elements(data: bytes, start: int, end: int) -> list[Element]:
         content = start + 2
         if tag & HIGH_TAG == HIGH_TAG:
             raise DerError(f"tag octet {tag:#04x}: above 30", code="der-tag", clause="X.690 8.1.2")
-        if length >= LONG_LENGTH:
+        if length == _TWO_OCTETS and content + 1 < end and data[content]:
+            # The usual long form, without a call.
+            length = data[content] << 8 | data[content + 1]
+            content += 2
+        elif length >= LONG_LENGTH:
             content, length = _long_length(data, content, end, length & 0x7F)
         stop = content + length
         if stop > end:
