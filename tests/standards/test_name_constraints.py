@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.bounds import BUSY_SECOND
 from tests.standards.chains import (
     COMMON_NAME,
     COUNTRY,
@@ -599,7 +600,7 @@ def test_a_million_comparisons_are_made_in_time(form, kind):
     leaf = issued("Leaf", above, alternative(*names))
     started = time.process_time()
     assert codes(judge(leaf, [ROOT], [above])) == [expected]
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < BUSY_SECOND
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -609,4 +610,4 @@ def test_more_than_a_million_are_refused(form):
     leaf = issued("Leaf", above, alternative(*names))
     started = time.process_time()
     assert codes(judge(leaf, [ROOT], [above])) == [UNSUPPORTED]
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < BUSY_SECOND

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa
 
+from tests.bounds import BUSY_SECOND
 from tests.standards.chains import (
     AT,
     CERT_SIGN,
@@ -52,7 +53,7 @@ from trust.vocabulary import ANY_POLICY, ExtendedKeyUsage, ExtensionOID
 SERVER, CLIENT = ExtendedKeyUsage.SERVER_AUTHENTICATION, ExtendedKeyUsage.CLIENT_AUTHENTICATION
 EXPIRED = {"not_after": der.time(AT - DAY)}
 FUTURE = {"not_before": der.time(AT + DAY)}
-SECONDS = 1.0
+SECONDS = BUSY_SECOND
 
 ROOT = authority("Root")
 OTHER_ROOT = authority("Other root")

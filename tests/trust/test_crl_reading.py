@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.bounds import BUSY_SECOND
 from tests.trust.authorities import AT, DAY, name
 from tests.trust.samples import signer
 from trust.crl import CRLError, load_crl
@@ -145,7 +146,7 @@ def test_extensions_are_short():
     started = time.process_time()
     with pytest.raises(CRLError) as caught:
         load_crl(crl(tail=extensions((FRESHEST, der.sequence(*[point] * 900)))))
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < BUSY_SECOND
     assert caught.value.code == MALFORMED
 
 
@@ -167,7 +168,7 @@ def test_lists_of_issuers_with_huge_names(size):
     evidence = RevocationEvidence(tuple(crls))
     started = time.process_time()
     assert bool(evidence.crls_of(shouted(size, 0))) == (size == 60)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < BUSY_SECOND
 
 
 def test_list_that_ends_before_it_begins():
