@@ -65,9 +65,9 @@ from trust.encoding.extensions import (
     subject_key_identifier,
 )
 from trust.encoding.request import sign_request
-from trust.names import service_subject
 from trust.profile_policy import service_uri
 from trust.signer import Signer
+from trust.subjects import service_subject
 from trust.vocabulary import ANY_POLICY
 
 __all__ = [

@@ -16,8 +16,8 @@ from types import MappingProxyType
 
 from ca.errors import ProfileError
 from trust.encoding.extensions import KeyUsage
-from trust.names import citizen_subject, enterprise_subject, officer_subject, service_subject
 from trust.profile_policy import CertificateKind
+from trust.subjects import citizen_subject, enterprise_subject, officer_subject, service_subject
 from trust.vocabulary import ExtendedKeyUsage
 
 _YEAR = timedelta(days=365)

@@ -6,7 +6,7 @@ RFC 5652 and RFC 5035 (signed messages), RFC 2986 (certification requests), GB 1
 time, as arguments.
 
 Reading order: `errors`, `vocabulary`, `status`, `signer`, `encoding.der`; then the nouns `names`,
-`identifiers`, `profile_policy`; the writers `encoding.general_names`, `.extensions`,
+`subjects`, `identifiers`, `profile_policy`; the writers `encoding.general_names`, `.extensions`,
 `.subordinate_extensions`, `.certificate`, `.request`, `.crl`, `.ocsp`, `.cms`, `.timestamp`; keys
 and the readers `sm2` (`libcrypto`, `sm2_self_test`), `public_key`, `digest`, `pss`, `algorithms`,
 `general_names`, `name_constraints`, `extensions`, `certificate`; then validation: `report`,

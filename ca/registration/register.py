@@ -21,7 +21,7 @@ from ca.registration.models import Enterprise, Person, Subject
 from runtime.encryption import DataKey
 from trust.errors import TrustError
 from trust.identifiers import check_resident_identity_number, check_unified_social_credit_code, mask
-from trust.names import SUBJECT_NUMBER_RANDOM_SIZE, new_subject_number
+from trust.subjects import SUBJECT_NUMBER_RANDOM_SIZE, new_subject_number
 
 _PERSON_ID_BYTES = 16
 _INDEX_CONTEXT = "person.identity_number"

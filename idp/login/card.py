@@ -16,10 +16,11 @@ from trust.card_token import CardToken, CardTokenError, verify_card_token
 from trust.certificate import Certificate
 from trust.encoding.extensions import KeyUsage
 from trust.errors import TrustError
-from trust.names import NameAttribute, check_subject_number
+from trust.names import NameAttribute
 from trust.path import Freshness, RevocationEvidence, RevocationPolicy, ValidationInputs, validate_path
 from trust.profile_policy import CertificateKind, kind_of, policy_oid
 from trust.report import PathReport, Reason
+from trust.subjects import check_subject_number
 from trust.vocabulary import ExtendedKeyUsage
 
 # Other clocks may be ahead of ours by this much.

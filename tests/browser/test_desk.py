@@ -8,7 +8,7 @@ import pytest
 
 from tests.ca.desk import SoftwareCard
 from tongxing.people import CHEN_JING, LI_MING, WANG_FANG, ZHAO_QIANG
-from trust.names import citizen_subject
+from trust.subjects import citizen_subject
 
 pytestmark = pytest.mark.browser
 

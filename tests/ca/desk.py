@@ -22,7 +22,7 @@ from runtime.secret_file import write_secret
 from trust.approval import sign_approval
 from trust.certificate import Certificate
 from trust.encoding.request import sign_request
-from trust.names import new_subject_number
+from trust.subjects import new_subject_number
 
 AT = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

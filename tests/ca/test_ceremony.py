@@ -31,7 +31,7 @@ from tests.ca.desk import (
     hold_ceremony,
     plan,
 )
-from trust.names import new_subject_number
+from trust.subjects import new_subject_number
 
 
 def load(path):

@@ -18,7 +18,7 @@ from runtime.database import Database
 from runtime.migration import migrate
 from tests.ca.desk import CHEN, ROOT_PASSPHRASE, SUN, ZHAO, CardBox, SoftwareCard, hold_ceremony, secrets_in
 from trust.certificate import Certificate
-from trust.names import service_subject
+from trust.subjects import service_subject
 
 
 class CardKey:
