@@ -6,7 +6,7 @@ or tells why none is. Nothing is fetched: anchors, intermediates, revocation evi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trust.budget import Budget, BudgetError
@@ -47,7 +47,10 @@ class _Validator:
     anchor: Certificate | None = None
 
     def validate(self, certificate: Certificate) -> PathReport:
-        """Try the paths in turn; of the refused ones the one with the fewest rejections is told."""
+        """Try the paths in turn; of the refused ones the one with the fewest rejections is told.
+
+        A search that was cut short is told as well: the path that is missing may be a good one.
+        """
         best: PathReport | None = None
         try:
             for path in self.builder.paths(certificate):
@@ -62,7 +65,8 @@ class _Validator:
                     best = report
         except BudgetError:
             exceeded = reject(Reason.BUDGET_EXCEEDED, certificate)
-            return best or PathReport(self.at, rejections=(exceeded,))
+            best = best or PathReport(self.at)
+            return replace(best, rejections=(*best.rejections, exceeded))
         return best or PathReport(self.at, rejections=self._no_path(certificate))
 
     def _revocation_check(self, anchor: Certificate) -> RevocationCheck | None:

@@ -347,6 +347,16 @@ def test_hundreds_of_look_alikes_are_cut_off_in_time(city):
     assert codes(report) == ["budget-exceeded"]
 
 
+def test_a_search_cut_short_says_so_beside_what_the_paths_it_tried_lack(city):
+    key = new_key()
+    twins = [authority("Twin", city.root, key=key) for _ in range(140)]
+    leaf = issue("Leaf", twins[0])
+    report = verdict(leaf, [city.root], twins, initial_policies=frozenset({POLICY}))
+    assert codes(report) == ["policy-missing", "budget-exceeded"]
+    few = verdict(leaf, [city.root], twins[:20], initial_policies=frozenset({POLICY}))
+    assert codes(few) == ["policy-missing"]
+
+
 def test_long_chain_is_refused():
     top = root()
     chain = [top]
