@@ -45,7 +45,8 @@ class Visitor:
         (page or self.page).screenshot(path=self._artifacts / f"{self._name}-{step}.png", full_page=True)
 
     def click_for_prompt(self, button):
-        """Click what opens the card agent's window; return the window."""
+        """Click what opens the card agent's window, once the page's script is there; return the window."""
+        button.page.wait_for_load_state()
         with self.context.expect_page() as opened:
             button.click()
         prompt = opened.value

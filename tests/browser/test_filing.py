@@ -104,6 +104,8 @@ def test_filing_works_with_the_keyboard_and_speaks_english(town, visitor):
     assert "File a document" in page.inner_text("h1")
     upload(page, DOCUMENT)
     page.locator("#sign-button").focus()
+    # The page's script has been run by then.
+    page.wait_for_load_state()
     with person.context.expect_page() as opened:
         page.keyboard.press("Enter")
     prompt = opened.value

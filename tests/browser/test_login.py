@@ -126,6 +126,7 @@ def test_the_whole_login_works_with_the_keyboard_alone(town, visitor):
     page.keyboard.press("Enter")
     page.locator("#start").wait_for()
     tab_to(page, "#start")
+    page.wait_for_load_state()
     with person.context.expect_page() as opened:
         page.keyboard.press("Enter")
     prompt = opened.value
