@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from trust.certificate import Certificate
 from trust.report import MAXIMUM_SUBJECT_LENGTH, PathReport
+from trust.vocabulary import ANY_POLICY
 
 Language = Literal["en", "zh"]
 
@@ -37,7 +38,6 @@ _WORDS: dict[Language, dict[str, str]] = {
         "broken": "不符",
     },
 }
-_ANY_POLICY = "2.5.29.32.0"
 
 
 def report_text(
@@ -76,7 +76,7 @@ def _policies(report: PathReport, words: dict[str, str]) -> str:
     """The user-constrained policy set in words."""
     if not report.policies:
         return words["none"]
-    return ", ".join(words["any"] if oid == _ANY_POLICY else oid for oid in sorted(report.policies))
+    return ", ".join(words["any"] if oid == ANY_POLICY else oid for oid in sorted(report.policies))
 
 
 def _explained(report: PathReport, language: Language) -> list[str]:
